@@ -1,0 +1,185 @@
+package exporter
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"camcensus/internal/inventory"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+// What a scrape may take of the machine.
+const (
+	maxScrapesInFlight = 4
+	scrapeTimeout      = 10 * time.Second
+)
+
+// newMetricsHandler serves the agent's metrics and those of the process. One
+// bad series never costs the others.
+func newMetricsHandler(agent Agent, cache *sumCache, log *zap.Logger) (http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	for _, c := range []prometheus.Collector{
+		newCollector(agent, cache),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog:            zap.NewStdLog(log),
+		ErrorHandling:       promhttp.ContinueOnError,
+		MaxRequestsInFlight: maxScrapesInFlight,
+		Timeout:             scrapeTimeout,
+	}), nil
+}
+
+// collector turns the agent's snapshot into const metrics at scrape time, so
+// that nothing stale stays.
+type collector struct {
+	agent Agent
+	cache *sumCache
+	descs map[string]*prometheus.Desc
+
+	mu      sync.Mutex
+	counted *sums               // what kept was made of
+	kept    []prometheus.Metric // the metrics that only a change of devices changes
+}
+
+func newCollector(agent Agent, cache *sumCache) *collector {
+	c := &collector{agent: agent, cache: cache, descs: make(map[string]*prometheus.Desc, len(definitions))}
+	for _, d := range definitions {
+		c.descs[d.name] = prometheus.NewDesc(d.name, d.help, d.labels, nil)
+	}
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range definitions {
+		ch <- c.descs[d.name]
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	s := c.agent.Snapshot()
+	if s == nil {
+		return
+	}
+	e := &emitter{descs: c.descs, out: func(m prometheus.Metric) { ch <- m }}
+	for _, m := range c.ofDevices(s) {
+		ch <- m
+	}
+	e.identity(s)
+	e.coverage(s)
+	e.sources(s)
+	e.work(s)
+	e.upkeep(s)
+}
+
+// ofDevices returns what is counted over devices, made anew only when the sums
+// are new.
+func (c *collector) ofDevices(s *Snapshot) []prometheus.Metric {
+	t := c.cache.of(s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counted == t {
+		return c.kept
+	}
+	var made []prometheus.Metric
+	e := &emitter{descs: c.descs, out: func(m prometheus.Metric) { made = append(made, m) }}
+	e.totals(t)
+	makers, brands := knownNames(s)
+	for _, d := range t.series {
+		e.device(d, makers, brands)
+	}
+	e.gauge(nameDeviceSeriesDropped, float64(t.dropped))
+	c.counted, c.kept = t, made
+	return made
+}
+
+// emitter makes const metrics. What cannot be made becomes an invalid metric,
+// which the scrape reports and leaves out.
+type emitter struct {
+	descs map[string]*prometheus.Desc
+	out   func(prometheus.Metric)
+}
+
+func (e *emitter) gauge(name string, value float64, labels ...string) {
+	e.emit(name, prometheus.GaugeValue, value, labels)
+}
+
+func (e *emitter) counter(name string, value uint64, labels ...string) {
+	e.emit(name, prometheus.CounterValue, float64(value), labels)
+}
+
+func (e *emitter) emit(name string, kind prometheus.ValueType, value float64, labels []string) {
+	for i := range labels {
+		labels[i] = cleanLabel(labels[i])
+	}
+	m, err := prometheus.NewConstMetric(e.descs[name], kind, value, labels...)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(e.descs[name], err)
+	}
+	e.out(m)
+}
+
+// time gives a timestamp, and nothing for a time that never was.
+func (e *emitter) time(name string, t time.Time, labels ...string) {
+	if !t.IsZero() {
+		e.gauge(name, seconds(t), labels...)
+	}
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+func bit(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func (e *emitter) totals(t *sums) {
+	for k, n := range t.devices {
+		e.gauge(nameDevices, float64(n), string(k.class), k.manufacturer, string(k.state))
+	}
+	e.gauge(nameUnclassifiedHosts, float64(t.unclassified))
+	for k, n := range t.flagged {
+		e.gauge(nameFlaggedDevices, float64(n), k.policy, k.manufacturer, k.verdict, string(k.state), strconv.FormatBool(k.excepted))
+	}
+	for k, n := range t.verdicts {
+		e.gauge(nameVerdicts, float64(n), k.policy, k.verdict, string(k.class))
+	}
+}
+
+// device gives the series that bear a device's id.
+func (e *emitter) device(d *inventory.Device, makers, brands names) {
+	e.gauge(nameDeviceInfo, 1, d.ID, addressLabel(d), macLabel(d), string(classLabel(d.Class)),
+		makers.label(d.Manufacturer), brands.label(d.Brand), modelLabel(d.Model), printable(d.Annotations.Location, maxLocationLabel))
+	e.time(nameDeviceFirstSeen, d.FirstSeen, d.ID)
+	e.time(nameDeviceLastSeen, d.LastSeen, d.ID)
+	e.time(nameDeviceReturned, d.Returned, d.ID)
+	for i := range d.Verdicts {
+		if v := &d.Verdicts[i]; v.Flagged() {
+			e.gauge(nameDeviceFlagged, 1, d.ID, v.Policy, v.Verdict, strconv.FormatBool(v.Excepted), string(d.State))
+		}
+	}
+	latest := make(map[string]time.Time, len(d.Exceptions))
+	for i := range d.Exceptions {
+		if x := &d.Exceptions[i]; x.Expires.After(latest[x.Policy]) {
+			latest[x.Policy] = x.Expires
+		}
+	}
+	for name, expires := range latest {
+		e.time(nameExceptionExpiry, expires, name, d.ID)
+	}
+}

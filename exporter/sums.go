@@ -1,0 +1,180 @@
+package exporter
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+// sums is what is counted over all devices once per change of the inventory,
+// so that a scrape costs the same with ten thousand devices and a hundred
+// thousand.
+type sums struct {
+	devices      map[deviceKey]int
+	flagged      map[flaggedKey]int
+	verdicts     map[verdictKey]int
+	unclassified int
+	// worst counts present and missing devices by their gravest verdict.
+	worst map[string]int
+	// series are the devices that get series of their own, in the order of
+	// DESIGN section 7; dropped is how many did not.
+	series  []*inventory.Device
+	dropped int
+	// byID is the order in which lists and cursors run.
+	byID []*inventory.Device
+}
+
+type deviceKey struct {
+	class        fingerprint.Class
+	manufacturer string
+	state        inventory.State
+}
+
+type flaggedKey struct {
+	policy, manufacturer, verdict string
+	state                         inventory.State
+	excepted                      bool
+}
+
+type verdictKey struct {
+	policy, verdict string
+	class           fingerprint.Class
+}
+
+// sumCache keeps the sums of the latest device slice.
+type sumCache struct {
+	mu       sync.Mutex
+	devices  []inventory.Device
+	policies []Policy
+	makers   []string
+	settings Settings
+	sums     *sums
+}
+
+// of returns the sums of a snapshot, counted anew only when its devices,
+// policies or limits are not those of the last call. Identity of the slices
+// is enough: a snapshot never changes, and the cache's own reference keeps the
+// memory from being used again.
+func (c *sumCache) of(s *Snapshot) *sums {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sums != nil && sameSlice(c.devices, s.Devices) && sameSlice(c.policies, s.Policies) && sameSlice(c.makers, s.Makers) &&
+		c.settings.DeviceSeries == s.Settings.DeviceSeries && c.settings.MaxDeviceSeries == s.Settings.MaxDeviceSeries {
+		return c.sums
+	}
+	c.devices, c.policies, c.makers, c.settings = s.Devices, s.Policies, s.Makers, s.Settings
+	c.sums = count(s)
+	return c.sums
+}
+
+func sameSlice[T any](a, b []T) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	return len(a) == 0 || &a[0] == &b[0]
+}
+
+func count(s *Snapshot) *sums {
+	t := &sums{
+		devices:  make(map[deviceKey]int),
+		flagged:  make(map[flaggedKey]int),
+		verdicts: make(map[verdictKey]int),
+		worst:    make(map[string]int),
+		byID:     make([]*inventory.Device, len(s.Devices)),
+	}
+	makers, _ := knownNames(s)
+	active := make(map[string]bool, len(s.Policies))
+	for _, p := range s.Policies {
+		active[p.Name] = true
+		t.zeros(p, makers)
+	}
+	for i := range s.Devices {
+		d := &s.Devices[i]
+		t.byID[i] = d
+		t.add(d, makers.label(d.Manufacturer), active)
+	}
+	if !slices.IsSortedFunc(t.byID, byID) {
+		slices.SortFunc(t.byID, byID)
+	}
+	t.chooseSeries(s)
+	return t
+}
+
+func byID(a, b *inventory.Device) int { return cmp.Compare(a.ID, b.ID) }
+
+// zeros makes the series that alerts need before the first such device: every
+// maker on the policy, and every verdict.
+func (t *sums) zeros(p Policy, makers names) {
+	for _, maker := range p.Makers {
+		for _, verdict := range []string{policy.Banned, policy.SuspectedV} {
+			t.flagged[flaggedKey{p.Name, makers.label(maker), verdict, inventory.Present, false}] = 0
+		}
+	}
+	for _, verdict := range []string{policy.Banned, policy.SuspectedV, policy.Clear, policy.Unknown, policy.OutOfScope} {
+		t.verdicts[verdictKey{p.Name, verdict, fingerprint.ClassCamera}] = 0
+	}
+}
+
+func (t *sums) add(d *inventory.Device, maker string, active map[string]bool) {
+	class := classLabel(d.Class)
+	t.devices[deviceKey{class, maker, d.State}]++
+	worst := worstVerdict(d)
+	here := d.State != inventory.Removed
+	if here {
+		t.worst[worst]++
+		if worst == policy.Unclassified {
+			t.unclassified++
+		}
+	}
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
+		if !active[v.Policy] || v.Verdict == policy.Unclassified {
+			continue
+		}
+		if here {
+			t.verdicts[verdictKey{v.Policy, v.Verdict, class}]++
+		}
+		if v.Flagged() {
+			t.flagged[flaggedKey{v.Policy, maker, v.Verdict, d.State, v.Excepted}]++
+		}
+	}
+}
+
+const defaultMaxDeviceSeries = 2000
+
+// chooseSeries picks the devices with series of their own: banned, then
+// suspected, then the rest, the oldest first, so that a kept series stays.
+func (t *sums) chooseSeries(s *Snapshot) {
+	mode, limit := s.Settings.DeviceSeries, s.Settings.MaxDeviceSeries
+	if limit <= 0 {
+		limit = defaultMaxDeviceSeries
+	}
+	if mode == DeviceSeriesNone {
+		return
+	}
+	type ranked struct {
+		device *inventory.Device
+		rank   int
+	}
+	var wanted []ranked
+	for _, d := range t.byID {
+		if d.State == inventory.Removed {
+			continue
+		}
+		rank := min(severity(worstVerdict(d)), 2)
+		if rank < 2 || mode == DeviceSeriesAll {
+			wanted = append(wanted, ranked{d, rank})
+		}
+	}
+	slices.SortStableFunc(wanted, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), a.device.FirstSeen.Compare(b.device.FirstSeen))
+	})
+	t.dropped = max(0, len(wanted)-limit)
+	for _, w := range wanted[:min(limit, len(wanted))] {
+		t.series = append(t.series, w.device)
+	}
+}
