@@ -1,0 +1,78 @@
+package probe
+
+import (
+	"bytes"
+
+	"camcensus/discovery"
+)
+
+// isapiNames maps the elements of an ISAPI deviceInfo or activateStatus to
+// fields. The JSON form uses the same names.
+var isapiNames = [...]struct{ element, field string }{
+	{"model", "model"},
+	{"serialnumber", "serial"},
+	{"firmwareversion", "firmware"},
+	{"firmwarereleaseddate", "firmware_date"},
+	{"devicetype", "device_type"},
+	{"devicename", "device_name"},
+	{"devicedescription", "device_description"},
+	{"deviceid", "device_id"},
+	{"activated", "activated"},
+	{"statusstring", "status_string"},
+	{"substatuscode", "substatus"},
+	{"manufacturer", "manufacturer"},
+	{"hardwareversion", "hardware_version"},
+	{"systemcontact", "system_contact"},
+	{"oemcode", "oem_code"},
+	{"decordchannelnums", "channels"},
+}
+
+func isapiFields(raw []byte) []discovery.Field {
+	body := withoutHead(raw)
+	body = decoded(body, charsetOf("", body))
+	c := newCollector(16)
+	if body = bytes.TrimLeft(body, "\r\n\t "); len(body) > 0 && body[0] == '{' {
+		jsonLeaves(body, func(name, value []byte) bool {
+			isapiLeaf(c, name, value)
+			return true
+		})
+	} else {
+		s := scanner{
+			leaf: func(e element) { isapiLeaf(c, e.name, e.text) },
+			open: func(name, attributes []byte) { isapiRoot(c, name, attributes) },
+		}
+		s.scan(body)
+	}
+	c.addText("body", bodyText(body))
+	return c.fields
+}
+
+// isapiRoot keeps the name and the namespace of the outermost element.
+func isapiRoot(c *collector, name, attributes []byte) {
+	if c.has("root") {
+		return
+	}
+	c.add("root", name)
+	eachAttribute(attributes, func(key, value []byte) {
+		if hasPrefixFold(key, "xmlns") {
+			c.addOnce("namespace", value)
+		}
+	})
+}
+
+func isapiLeaf(c *collector, name, value []byte) {
+	if is(name, "macaddress") {
+		if mac, ok := parseMAC(value); ok {
+			c.addOnce("mac", mac)
+		}
+		return
+	}
+	for _, known := range isapiNames {
+		if is(name, known.element) {
+			if !c.has(known.field) {
+				c.add(known.field, value)
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package probe
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"camcensus/discovery"
+)
+
+// certificate is a tls record's JSON, DESIGN section 9.
+type certificate struct {
+	Subject   string          `json:"subject"`
+	Issuer    string          `json:"issuer"`
+	SANs      json.RawMessage `json:"sans"`
+	Serial    string          `json:"serial"`
+	NotBefore string          `json:"not_before"`
+	NotAfter  string          `json:"not_after"`
+	SHA256    string          `json:"sha256"`
+}
+
+// tlsFields reads a leaf certificate's names. They are what the device says
+// of itself: read, never trusted.
+func tlsFields(raw []byte) []discovery.Field {
+	var cert certificate
+	c := newCollector(16)
+	if err := json.Unmarshal(raw, &cert); err != nil {
+		// One key of a wrong type must not cost the others.
+		jsonLeaves(raw, func(name, value []byte) bool {
+			switch string(name) {
+			case "subject":
+				cert.Subject = string(value)
+			case "issuer":
+				cert.Issuer = string(value)
+			case "serial":
+				cert.Serial = string(value)
+			}
+			return true
+		})
+	}
+	nameFields(c, "subject", cert.Subject)
+	nameFields(c, "issuer", cert.Issuer)
+	for _, san := range alternativeNames(cert.SANs) {
+		c.addOnce("san", []byte(san))
+	}
+	c.add("serial", []byte(cert.Serial))
+	c.add("not_before", []byte(cert.NotBefore))
+	c.add("not_after", []byte(cert.NotAfter))
+	c.add("sha256", []byte(strings.ToLower(cert.SHA256)))
+	return c.fields
+}
+
+func alternativeNames(raw json.RawMessage) []string {
+	var names []string
+	if json.Unmarshal(raw, &names) != nil {
+		var one string
+		if json.Unmarshal(raw, &one) == nil && one != "" {
+			names = []string{one}
+		}
+	}
+	return names[:min(len(names), maxAttributes)]
+}
+
+// nameFields keeps a distinguished name whole and by its parts, of which only
+// those that name somebody are kept.
+func nameFields(c *collector, field, name string) {
+	name = name[:min(len(name), 4*maxHeadValue)]
+	c.addUpTo(field, []byte(name), maxHeadValue)
+	name = strings.ReplaceAll(name, " subject: ", ",") // two names run together
+	for range maxAttributes {
+		if name == "" {
+			return
+		}
+		var part string
+		part, name = cutName(name)
+		key, value, ok := strings.Cut(part, "=")
+		if !ok {
+			continue
+		}
+		key = strings.ToLower(strings.TrimSpace(key))
+		value = strings.TrimSpace(strings.ReplaceAll(value, `\`, ""))
+		switch key {
+		case "cn", "o", "ou", "l", "st", "c", "serialnumber", "emailaddress":
+			c.addOnce(field+"."+key, []byte(value))
+		}
+		if key == "cn" && field == "subject" {
+			if mac, ok := macIn([]byte(value)); ok {
+				c.addOnce("mac", mac)
+			}
+		}
+	}
+}
+
+// cutName splits at the next unescaped comma, plus or semicolon (RFC 4514), or at the
+// slash of the older one-line form.
+func cutName(name string) (part, rest string) {
+	oneLine := strings.HasPrefix(name, "/")
+	name = strings.TrimPrefix(name, "/")
+	quoted := false
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case oneLine && c == '/' && startsAttribute(name[i+1:]):
+			return name[:i], name[i:]
+		case !oneLine && (c == ',' || c == '+' || c == ';') && startsAttribute(name[i+1:]):
+			return name[:i], strings.TrimLeft(name[i+1:], " ")
+		}
+	}
+	return name, ""
+}
+
+// startsAttribute tells the comma between two attributes from one inside a
+// company's name, which many devices leave unescaped.
+func startsAttribute(rest string) bool {
+	rest = rest[:min(len(rest), 40)]
+	rest = strings.TrimLeft(rest, " ")
+	i := strings.IndexByte(rest, '=')
+	if i <= 0 {
+		return false
+	}
+	for j := 0; j < i; j++ {
+		if !isAlnum(rest[j]) && rest[j] != '.' && rest[j] != ' ' {
+			return false
+		}
+	}
+	return true
+}
+
+// faviconFields reads the two hashes of a favicon record.
+func faviconFields(raw []byte) []discovery.Field {
+	c := newCollector(2)
+	jsonLeaves(raw, func(name, value []byte) bool {
+		switch {
+		case is(name, "mmh3") && len(value) <= 12:
+			c.add("mmh3", signed32(value))
+		case is(name, "md5") && len(value) == 32:
+			c.add("md5", bytes.ToLower(value))
+		}
+		return true
+	})
+	return c.fields
+}
+
+// signed32 writes a hash that was given unsigned as the signed number that
+// search engines use.
+func signed32(value []byte) []byte {
+	n := uint64(0)
+	for _, d := range value {
+		if !isDigit(d) {
+			return value
+		}
+		n = n*10 + uint64(d-'0')
+	}
+	if n > 1<<31-1 && n < 1<<32 {
+		return []byte("-" + strconv.FormatUint(1<<32-n, 10))
+	}
+	return value
+}
