@@ -1,0 +1,301 @@
+package discovery
+
+import (
+	"context"
+	"hash/fnv"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// The allowances of DESIGN section 10, per cycle.
+const (
+	hostDatagrams    = 12
+	hostSYNs         = 8
+	questionRepeats  = 3
+	interfaceGroup   = 60
+	hostPause        = 200 * time.Millisecond
+	rememberedHosts  = 1 << 17
+	forgetAfterCycle = 32
+)
+
+// pace is the ceiling over all sources together.
+type pace struct {
+	limiter *rate.Limiter
+}
+
+func newPace(perSecond float64) *pace {
+	p := &pace{limiter: rate.NewLimiter(rate.Inf, 1)}
+	p.set(perSecond)
+	return p
+}
+
+// set lets a little less than the ceiling through, so that the ceiling holds
+// over any second although a burst is allowed and the system's timers jitter:
+// 97 % of the rate, and a burst of 2 % of it (20 ms).
+func (p *pace) set(perSecond float64) {
+	if perSecond <= 0 {
+		p.limiter.SetLimit(rate.Inf)
+		return
+	}
+	p.limiter.SetBurst(max(1, int(perSecond*0.02)))
+	p.limiter.SetLimit(rate.Limit(perSecond * 0.97))
+}
+
+func (p *pace) wait(ctx context.Context, n int) error {
+	for n > 0 {
+		if p.limiter.Limit() == rate.Inf {
+			return ctx.Err()
+		}
+		part := min(n, p.limiter.Burst())
+		if err := p.limiter.WaitN(ctx, part); err != nil {
+			return err
+		}
+		n -= part
+	}
+	return nil
+}
+
+// budget keeps what hosts and groups were asked in this cycle, and which
+// addresses were ever sighted.
+type budget struct {
+	mu     sync.Mutex
+	cycle  uint32
+	hosts  map[netip.Addr]*host
+	groups map[string]*groupUse
+}
+
+// host is one address that was sighted or asked.
+type host struct {
+	mac       [6]byte
+	known     bool // mac is known
+	seen      bool // sighted, not merely asked
+	used      uint32
+	datagrams uint8
+	syns      uint8
+
+	line *line // of TCP connections, nil until the first
+}
+
+// line lets one connection at a time through.
+type line struct {
+	free chan struct{} // holds one token while nobody is connected
+	last time.Time     // end of the last connection; owned by the token's holder
+}
+
+type groupUse struct {
+	total     int
+	questions map[uint64]int
+}
+
+func newBudget() *budget {
+	return &budget{hosts: map[netip.Addr]*host{}, groups: map[string]*groupUse{}}
+}
+
+func (b *budget) newCycle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cycle++
+	clear(b.groups)
+	for ip, h := range b.hosts {
+		h.datagrams, h.syns = 0, 0
+		if b.cycle-h.used > forgetAfterCycle && (h.line == nil || len(h.line.free) == 1) {
+			delete(b.hosts, ip)
+		}
+	}
+}
+
+// at returns the entry of a host, nil when the table is full.
+func (b *budget) at(ip netip.Addr) *host {
+	h := b.hosts[ip]
+	if h == nil {
+		if len(b.hosts) >= rememberedHosts {
+			return nil
+		}
+		h = &host{}
+		b.hosts[ip] = h
+	}
+	h.used = b.cycle
+	return h
+}
+
+func (b *budget) sight(ip netip.Addr, mac net.HardwareAddr) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.at(ip)
+	if h == nil {
+		return
+	}
+	h.seen = true
+	if len(mac) == 6 {
+		h.mac, h.known = [6]byte(mac), true
+	}
+}
+
+func (b *budget) sighted(ip netip.Addr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.hosts[ip]
+	return h != nil && h.seen
+}
+
+// learnt returns the MACs by address, for a new scope.
+func (b *budget) learnt() map[netip.Addr][6]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make(map[netip.Addr][6]byte, len(b.hosts))
+	for ip, h := range b.hosts {
+		if h.known {
+			out[ip] = h.mac
+		}
+	}
+	return out
+}
+
+// take takes a packet off the allowances of this cycle.
+func (b *budget) take(l leaving) (reason int, err error) {
+	if l.kind == resolve {
+		return 0, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := l.packet.Count
+	if l.kind == group {
+		g := b.groups[l.packet.Interface]
+		if g == nil {
+			g = &groupUse{questions: map[uint64]int{}}
+			b.groups[l.packet.Interface] = g
+		}
+		if g.total+n > interfaceGroup || g.questions[l.question]+n > questionRepeats {
+			return rejectMulticast, ErrMulticastBudget
+		}
+		g.total += n
+		g.questions[l.question] += n
+		return 0, nil
+	}
+	h := b.at(l.to)
+	if h == nil {
+		return rejectHost, ErrHostBudget
+	}
+	used, most := &h.datagrams, hostDatagrams
+	if l.kind == syn {
+		used, most = &h.syns, hostSYNs
+	}
+	if int(*used)+n > most {
+		return rejectHost, ErrHostBudget
+	}
+	*used += uint8(n)
+	return 0, nil
+}
+
+// giveBack returns what take took for a packet that did not leave after all.
+func (b *budget) giveBack(l leaving) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := l.packet.Count
+	switch l.kind {
+	case group:
+		if g := b.groups[l.packet.Interface]; g != nil {
+			g.total -= min(n, g.total)
+			g.questions[l.question] -= min(n, g.questions[l.question])
+		}
+	case datagram:
+		if h := b.hosts[l.to]; h != nil {
+			h.datagrams -= min(uint8(n), h.datagrams)
+		}
+	case syn:
+		if h := b.hosts[l.to]; h != nil {
+			h.syns -= min(uint8(n), h.syns)
+		}
+	}
+}
+
+// lineOf returns the queue for a host's connections.
+func (b *budget) lineOf(ip netip.Addr) *line {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.at(ip)
+	if h == nil {
+		return nil
+	}
+	if h.line == nil {
+		h.line = &line{free: make(chan struct{}, 1)}
+		h.line.free <- struct{}{}
+	}
+	return h.line
+}
+
+// enter waits until nobody is connected to the host and the pause after the
+// last connection is over.
+func (l *line) enter(ctx context.Context) error {
+	select {
+	case <-l.free:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := sleep(ctx, time.Until(l.last.Add(hostPause))); err != nil {
+		l.free <- struct{}{}
+		return err
+	}
+	return nil
+}
+
+func (l *line) leave() {
+	l.last = time.Now()
+	l.free <- struct{}{}
+}
+
+// sleep waits for d or the end of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// questionOf names a question put to a group, so that its repeats are
+// counted: the destination and the bytes, less what is fresh in every sending
+// (the digits of a UUID, as in a MessageID).
+func questionOf(to string, b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(to))
+	for i := 0; i < len(b); {
+		if isUUID(b[i:]) {
+			h.Write([]byte("uuid"))
+			i += 36
+			continue
+		}
+		h.Write(b[i : i+1])
+		i++
+	}
+	return h.Sum64()
+}
+
+// isUUID reports whether b begins with 8-4-4-4-12 hexadecimal digits.
+func isUUID(b []byte) bool {
+	if len(b) < 36 {
+		return false
+	}
+	for i, c := range b[:36] {
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') {
+			return false
+		} else if !dash && !isHex(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}

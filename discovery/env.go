@@ -1,0 +1,27 @@
+package discovery
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Env is what a source is built from.
+type Env struct {
+	Wire *Wire // already under the source's own name
+	Log  *zap.Logger
+	Now  func() time.Time
+}
+
+// Enabled is embedded (`yaml:",inline"`) in every source's settings: auto,
+// true or false. Under auto a source stands down for want of a capability
+// without that being a failure.
+type Enabled struct {
+	Enabled string `yaml:"enabled"`
+}
+
+// Auto reports whether the source is left to itself.
+func (e Enabled) Auto() bool { return e.Enabled == "auto" || e.Enabled == "" }
+
+// Off reports whether the source is switched off.
+func (e Enabled) Off() bool { return e.Enabled == "false" }

@@ -1,0 +1,123 @@
+package discovery
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// Interface is one network interface as the system shows it now.
+type Interface struct {
+	Name     string
+	Index    int
+	MAC      net.HardwareAddr
+	Prefixes []netip.Prefix // own addresses with their prefix lengths, zones removed
+	MTU      int
+
+	Up           bool // switched on
+	Running      bool // has a link
+	Broadcast    bool
+	Multicast    bool
+	Loopback     bool
+	PointToPoint bool
+	Virtual      bool // a bridge of containers or virtual machines
+}
+
+// Addr4 is the interface's first IPv4 address, invalid when it has none.
+func (i Interface) Addr4() netip.Addr {
+	for _, p := range i.Prefixes {
+		if p.Addr().Is4() {
+			return p.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// Addr6 is the address that IPv6 packets on the link leave from: the
+// link-local one, else the first; invalid when there is none.
+func (i Interface) Addr6() netip.Addr {
+	first := netip.Addr{}
+	for _, p := range i.Prefixes {
+		if !p.Addr().Is6() {
+			continue
+		}
+		if p.Addr().IsLinkLocalUnicast() {
+			return p.Addr()
+		}
+		if !first.IsValid() {
+			first = p.Addr()
+		}
+	}
+	return first
+}
+
+// Has reports whether ip is one of the interface's own addresses.
+func (i Interface) Has(ip netip.Addr) bool {
+	for _, p := range i.Prefixes {
+		if p.Addr() == ip {
+			return true
+		}
+	}
+	return false
+}
+
+// containerPrefixes begin the names of bridges that container and virtual
+// machine software makes.
+var containerPrefixes = []string{
+	"docker", "br-", "virbr", "cni", "podman", "lxcbr", "lxdbr", "incusbr",
+	"flannel", "cali", "weave", "cilium", "kube", "nerdctl", "vmnet", "vboxnet",
+}
+
+func virtualName(name string) bool {
+	for _, p := range containerPrefixes {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// netInterfaces asks package net, which every system has.
+func netInterfaces() ([]Interface, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Interface, 0, len(all))
+	for _, one := range all {
+		i := Interface{
+			Name: one.Name, Index: one.Index, MAC: one.HardwareAddr, MTU: one.MTU,
+			Up:           one.Flags&net.FlagUp != 0,
+			Running:      one.Flags&net.FlagRunning != 0,
+			Broadcast:    one.Flags&net.FlagBroadcast != 0,
+			Multicast:    one.Flags&net.FlagMulticast != 0,
+			Loopback:     one.Flags&net.FlagLoopback != 0,
+			PointToPoint: one.Flags&net.FlagPointToPoint != 0,
+			Virtual:      virtualName(one.Name),
+		}
+		addrs, err := one.Addrs()
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addrs {
+			if p, ok := prefixOf(a); ok {
+				i.Prefixes = append(i.Prefixes, p)
+			}
+		}
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+func prefixOf(a net.Addr) (netip.Prefix, bool) {
+	n, ok := a.(*net.IPNet)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	ip, ok := netip.AddrFromSlice(n.IP)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	ones, _ := n.Mask.Size()
+	return netip.PrefixFrom(ip.Unmap().WithZone(""), ones), true
+}

@@ -1,0 +1,44 @@
+package discovery
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Interfaces lists the system's interfaces by netlink: unlike package net it
+// tells a link that is down from an interface that is switched off.
+func Interfaces() ([]Interface, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("discovery: list interfaces: %w", err)
+	}
+	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("discovery: list addresses: %w", err)
+	}
+	byIndex := map[int][]netip.Prefix{}
+	for _, a := range addrs {
+		if p, ok := prefixOf(a.IPNet); ok {
+			byIndex[a.LinkIndex] = append(byIndex[a.LinkIndex], p)
+		}
+	}
+	out := make([]Interface, 0, len(links))
+	for _, l := range links {
+		at := l.Attrs()
+		out = append(out, Interface{
+			Name: at.Name, Index: at.Index, MAC: at.HardwareAddr, MTU: at.MTU,
+			Prefixes:     byIndex[at.Index],
+			Up:           at.Flags&net.FlagUp != 0,
+			Running:      at.Flags&net.FlagRunning != 0 || at.OperState == netlink.OperUp,
+			Broadcast:    at.Flags&net.FlagBroadcast != 0,
+			Multicast:    at.Flags&net.FlagMulticast != 0,
+			Loopback:     at.Flags&net.FlagLoopback != 0,
+			PointToPoint: at.Flags&net.FlagPointToPoint != 0,
+			Virtual:      virtualName(at.Name),
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,111 @@
+package discovery
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// What the kernel asks a link about one of its hosts before a packet of ours
+// can leave, and how long an answer is believed.
+const (
+	unresolvedMost  = 256 // DESIGN section 10
+	unresolvedFor   = 3500 * time.Millisecond
+	resolvedFor     = 5 * time.Second
+	askedOfUnknown  = 3 // mcast_solicit
+	askedOfStale    = 1
+	resolvedEntries = 1 << 14
+)
+
+// neighbourState is what the kernel's table says of one host.
+type neighbourState int
+
+const (
+	neighbourUnknown neighbourState = iota // no entry, failed, or being asked
+	neighbourStale                         // known, asked again on use
+	neighbourReachable
+)
+
+// kernelNeighbours foresees the requests that the kernel will send.
+type kernelNeighbours struct {
+	state func(index int, ip netip.Addr) neighbourState
+
+	mu         sync.Mutex
+	resolved   map[netip.Addr]time.Time // till when
+	unresolved map[netip.Addr]time.Time
+}
+
+func newKernelNeighbours() *kernelNeighbours {
+	return &kernelNeighbours{
+		state:      kernelNeighbour,
+		resolved:   map[netip.Addr]time.Time{},
+		unresolved: map[netip.Addr]time.Time{},
+	}
+}
+
+// before returns how many requests a packet to ip may cause. It waits while
+// too many are under way.
+func (k *kernelNeighbours) before(ctx context.Context, index int, ip netip.Addr) (asks int, err error) {
+	for {
+		now := time.Now()
+		if k.isResolved(ip, now) {
+			return 0, nil
+		}
+		switch k.state(index, ip) {
+		case neighbourReachable:
+			k.resolve(ip, now)
+			return 0, nil
+		case neighbourStale:
+			k.resolve(ip, now)
+			return askedOfStale, nil
+		}
+		if fresh, ok := k.wait(ip, now); ok {
+			if fresh {
+				return askedOfUnknown, nil
+			}
+			return 0, nil // charged already, being asked
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (k *kernelNeighbours) isResolved(ip netip.Addr, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return now.Before(k.resolved[ip])
+}
+
+func (k *kernelNeighbours) resolve(ip netip.Addr, now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.unresolved, ip)
+	if len(k.resolved) >= resolvedEntries {
+		clear(k.resolved)
+	}
+	k.resolved[ip] = now.Add(resolvedFor)
+}
+
+// wait enters ip among the unresolved; ok is false when there are too many,
+// fresh when it was not among them.
+func (k *kernelNeighbours) wait(ip netip.Addr, now time.Time) (fresh, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now.Before(k.unresolved[ip]) {
+		return false, true
+	}
+	if len(k.unresolved) >= unresolvedMost {
+		for other, till := range k.unresolved {
+			if !now.Before(till) {
+				delete(k.unresolved, other)
+			}
+		}
+	}
+	if len(k.unresolved) >= unresolvedMost {
+		return false, false
+	}
+	k.unresolved[ip] = now.Add(unresolvedFor)
+	return true, true
+}

@@ -1,0 +1,35 @@
+package discovery
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// kernelNeighbour asks the kernel's neighbour table for one host.
+func kernelNeighbour(index int, ip netip.Addr) neighbourState {
+	family := unix.AF_INET
+	if ip.Is6() {
+		family = unix.AF_INET6
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, 0)
+	req.AddData(&netlink.Ndmsg{Family: uint8(family), Index: uint32(index)})
+	req.AddData(nl.NewRtAttr(unix.NDA_DST, ip.AsSlice()))
+	msgs, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWNEIGH)
+	if err != nil || len(msgs) == 0 {
+		return neighbourUnknown
+	}
+	n, err := netlink.NeighDeserialize(msgs[0])
+	if err != nil {
+		return neighbourUnknown
+	}
+	switch {
+	case n.State&(netlink.NUD_REACHABLE|netlink.NUD_PERMANENT|netlink.NUD_NOARP) != 0:
+		return neighbourReachable
+	case n.State&(netlink.NUD_STALE|netlink.NUD_DELAY|netlink.NUD_PROBE) != 0:
+		return neighbourStale
+	}
+	return neighbourUnknown
+}

@@ -1,0 +1,430 @@
+package wsd
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"camcensus/discovery"
+	"camcensus/discovery/facts"
+)
+
+// Bounds of one envelope.
+const (
+	maxEnvelope = 64 << 10
+	maxMatches  = 64
+	maxTokens   = 128 // scopes, types or addresses of one match
+	maxDepth    = 64
+)
+
+// Envelope is one SOAP message of WS-Discovery. Elements are known by their
+// local names: prefixes are the device's own affair, and some declare none.
+type Envelope struct {
+	Action     string // "probematches", "hello", "bye", "resolvematches", "probe", "resolve", "fault", or ""
+	Namespace  string // "2005", "2009" or ""
+	MessageID  string
+	RelatesTo  string
+	InstanceID string
+	Fault      string // "Subcode: reason"
+	Matches    []Match
+	Truncated  bool // the document ended early; what was complete is kept
+
+	text string // the document as parsed; matches point into it
+}
+
+// Match is one ProbeMatch, ResolveMatch, Hello or Bye.
+type Match struct {
+	EPR             string // EndpointReference/Address
+	Types           []string
+	Scopes          []string
+	XAddrs          []string
+	MetadataVersion string
+
+	start, end int
+}
+
+// Parse reads one datagram. ok is false when it holds nothing of a SOAP
+// envelope.
+func Parse(raw []byte) (e Envelope, ok bool) {
+	r := reader{envelope: Envelope{text: facts.Document(raw, maxEnvelope)}}
+	r.envelope.Namespace = namespace(r.envelope.text)
+	r.read()
+	e = r.envelope
+	return e, r.sawEnvelope
+}
+
+// namespace tells the two dialects apart (WS-Discovery of April 2005, which
+// ONVIF uses, and the OASIS standard 1.1 of 2009).
+func namespace(text string) string {
+	switch {
+	case strings.Contains(text, "/2005/04/discovery"):
+		return "2005"
+	case strings.Contains(text, "/ws-dd/ns/discovery/2009/01"):
+		return "2009"
+	}
+	return ""
+}
+
+// Split returns one envelope for every match of a datagram, each a whole
+// document that parses to that match alone. A datagram with one match, or
+// none, is returned as it came.
+func Split(raw []byte) [][]byte {
+	e, ok := Parse(raw)
+	if !ok || len(e.Matches) < 2 {
+		return [][]byte{raw}
+	}
+	head := e.text[:e.Matches[0].start]
+	tail := e.text[e.Matches[len(e.Matches)-1].end:]
+	parts := make([][]byte, 0, len(e.Matches))
+	for _, m := range e.Matches {
+		parts = append(parts, []byte(head+e.text[m.start:m.end]+tail))
+	}
+	return parts
+}
+
+// reader walks the tokens of one document and keeps its own stack, so that
+// end tags that do not match, or never come, lose nothing.
+type reader struct {
+	envelope    Envelope
+	stack       []string
+	text        strings.Builder
+	match       *Match
+	faultCode   string
+	faultReason string
+	sawEnvelope bool
+	offset      int // where the token at hand began
+}
+
+func (r *reader) read() {
+	d := xml.NewDecoder(strings.NewReader(r.envelope.text))
+	d.Strict = false
+	d.Entity = xml.HTMLEntity
+	for {
+		r.offset = int(d.InputOffset())
+		token, err := d.RawToken()
+		if err != nil {
+			r.finish(!errors.Is(err, io.EOF) || len(r.stack) > 0)
+			return
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if !r.start(t) {
+				r.finish(true)
+				return
+			}
+			r.text.Reset()
+		case xml.EndElement:
+			r.end(t.Name.Local, int(d.InputOffset()))
+			r.text.Reset()
+		case xml.CharData:
+			if r.text.Len() < maxEnvelope {
+				r.text.Write(t)
+			}
+		}
+	}
+}
+
+// start opens an element; false means that the document is deeper or longer
+// than any honest one.
+func (r *reader) start(t xml.StartElement) bool {
+	name := strings.ToLower(t.Name.Local)
+	if len(r.stack) >= maxDepth {
+		return false
+	}
+	r.stack = append(r.stack, name)
+	switch name {
+	case "envelope":
+		r.sawEnvelope = true
+	case "appsequence":
+		r.envelope.InstanceID = attribute(t, "InstanceId")
+	case "probematch", "resolvematch", "hello", "bye":
+		if len(r.envelope.Matches) >= maxMatches {
+			return false
+		}
+		r.openMatch()
+	}
+	r.setAction(actionOf(name))
+	return true
+}
+
+// actionOf is the action that an element of the body stands for.
+func actionOf(element string) string {
+	switch element {
+	case "probematch", "resolvematch":
+		return element + "es"
+	}
+	return element
+}
+
+func (r *reader) openMatch() {
+	r.envelope.Matches = append(r.envelope.Matches, Match{start: r.offset, end: len(r.envelope.text)})
+	r.match = &r.envelope.Matches[len(r.envelope.Matches)-1]
+}
+
+// end closes the nearest open element of that name.
+func (r *reader) end(local string, offset int) {
+	name := strings.ToLower(local)
+	for i := len(r.stack) - 1; i >= 0; i-- {
+		if r.stack[i] != name {
+			continue
+		}
+		r.keep(r.stack[len(r.stack)-1], r.text.String()) // the innermost, though it may lack its own end
+		r.stack = r.stack[:i]
+		if r.match != nil && isMatch(name) {
+			r.match.end = offset
+			r.match = nil
+		}
+		return
+	}
+}
+
+// finish keeps what an interrupted document had complete: of a list that was
+// cut, all but its last token.
+func (r *reader) finish(truncated bool) {
+	r.envelope.Truncated = truncated
+	if truncated && len(r.stack) > 0 && r.match != nil {
+		text := r.text.String()
+		switch name := r.stack[len(r.stack)-1]; name {
+		case "types", "scopes", "xaddrs":
+			if cut := strings.LastIndexAny(text, " \t\r\n"); cut > 0 {
+				r.keep(name, text[:cut])
+			}
+		}
+	}
+	if r.faultCode != "" && r.faultReason != "" {
+		r.envelope.Fault = r.faultCode + ": " + r.faultReason
+	} else {
+		r.envelope.Fault = r.faultCode + r.faultReason
+	}
+}
+
+// keep stores the text of an element that has just ended.
+func (r *reader) keep(name, text string) {
+	text = strings.TrimSpace(text)
+	if r.match != nil {
+		r.match.keep(name, text)
+	}
+	switch name {
+	case "action":
+		r.setAction(strings.ToLower(text[strings.LastIndexByte(text, '/')+1:]))
+	case "messageid":
+		r.envelope.MessageID = text
+	case "relatesto":
+		r.envelope.RelatesTo = text
+	case "value", "faultcode":
+		if r.within("fault") { // the innermost, last one is the subcode
+			r.faultCode = text[strings.LastIndexByte(text, ':')+1:]
+		}
+	case "text", "faultstring":
+		if r.within("fault") {
+			r.faultReason = text
+		}
+	}
+}
+
+func (r *reader) within(name string) bool {
+	for _, open := range r.stack {
+		if open == name {
+			return true
+		}
+	}
+	return false
+}
+
+// setAction trusts the body over the header: it comes last.
+func (r *reader) setAction(name string) {
+	switch name {
+	case "probematches", "resolvematches", "hello", "bye", "probe", "resolve", "fault":
+		r.envelope.Action = name
+	}
+}
+
+func (m *Match) keep(name, text string) {
+	switch name {
+	case "address":
+		if m.EPR == "" {
+			m.EPR = text
+		}
+	case "types":
+		m.Types = tokens(text)
+	case "scopes":
+		m.Scopes = joinSpaced(tokens(text))
+	case "xaddrs":
+		m.XAddrs = tokens(text)
+	case "metadataversion":
+		m.MetadataVersion = text
+	case "computer": // a Windows PC's name, in place of a type
+		m.Types = append(m.Types, "Computer")
+	}
+}
+
+func isMatch(name string) bool {
+	switch name {
+	case "probematch", "resolvematch", "hello", "bye":
+		return true
+	}
+	return false
+}
+
+func attribute(t xml.StartElement, local string) string {
+	for _, a := range t.Attr {
+		if strings.EqualFold(a.Name.Local, local) {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+func tokens(text string) []string {
+	list := strings.Fields(text)
+	return list[:min(len(list), maxTokens)]
+}
+
+// joinSpaced mends a scope whose value holds a space that its device forgot to
+// escape: a token without a colon can be no URI, so it belongs to the one
+// before it.
+func joinSpaced(list []string) []string {
+	var joined []string
+	for _, token := range list {
+		if last := len(joined) - 1; last >= 0 && !strings.Contains(token, ":") && isONVIFScope(joined[last]) {
+			joined[last] += "%20" + token
+			continue
+		}
+		joined = append(joined, token)
+	}
+	return joined
+}
+
+// Fields reads the facts off one envelope: its action and namespace, and of
+// every match the types, the scopes by category, the endpoint and the
+// addresses.
+func Fields(kind string, raw []byte) []discovery.Field {
+	e, ok := Parse(raw)
+	if !ok {
+		return nil
+	}
+	var l facts.List
+	l.Add("action", e.Action)
+	l.Add("namespace", e.Namespace)
+	l.Add("relatesto", e.RelatesTo)
+	l.Add("instance_id", e.InstanceID)
+	l.Add("fault", e.Fault)
+	for _, m := range e.Matches {
+		m.addTo(&l)
+	}
+	return l.Fields()
+}
+
+func (m *Match) addTo(l *facts.List) {
+	for _, t := range m.Types {
+		l.Add("type", t[strings.LastIndexByte(t, ':')+1:])
+	}
+	for _, scope := range m.Scopes {
+		addScope(l, scope)
+	}
+	l.Add("epr", m.EPR)
+	if mac, ok := facts.UUIDMAC(m.EPR); ok {
+		l.Add("mac", mac)
+	}
+	for _, addr := range m.XAddrs {
+		l.Add("xaddr", addr)
+		if scheme, port, ok := serviceAddress(addr); ok {
+			l.AddPort("port."+scheme, port)
+		}
+	}
+	l.Add("metadata_version", m.MetadataVersion)
+}
+
+// scopeFields are the categories of ONVIF Core section 7.3.2.2, and those that
+// devices add.
+var scopeFields = map[string]string{
+	"name":         "scope.name",
+	"hardware":     "scope.hardware",
+	"location":     "scope.location",
+	"manufacturer": "scope.manufacturer",
+	"mac":          "scope.mac",
+	"macaddress":   "scope.mac",
+	"serial":       "scope.serial",
+	"serialnumber": "scope.serial",
+	"profile":      "scope.profile",
+	"type":         "scope.type",
+	"extension":    "scope.extension",
+}
+
+func addScope(l *facts.List, scope string) {
+	l.Add("scope", scope)
+	category, value, ok := onvifScope(scope)
+	if !ok {
+		return
+	}
+	field := scopeFields[strings.ToLower(category)]
+	switch field {
+	case "":
+	case "scope.mac":
+		l.AddMAC(field, value)
+		l.AddMAC("mac", value)
+	default:
+		l.Add(field, value)
+	}
+}
+
+const onvifPrefix = "onvif://www.onvif.org/"
+
+func isONVIFScope(scope string) bool {
+	return len(scope) > len(onvifPrefix) && strings.EqualFold(scope[:len(onvifPrefix)], onvifPrefix)
+}
+
+// onvifScope takes onvif://www.onvif.org/CATEGORY/VALUE apart and resolves
+// percent escapes; what is badly escaped stays as it is.
+func onvifScope(scope string) (category, value string, ok bool) {
+	if !isONVIFScope(scope) {
+		return "", "", false
+	}
+	category, value, ok = strings.Cut(scope[len(onvifPrefix):], "/")
+	if !ok {
+		return "", "", false
+	}
+	if plain, err := url.PathUnescape(value); err == nil {
+		value = plain
+	}
+	return category, strings.TrimSuffix(value, "/"), value != ""
+}
+
+// serviceAddress returns scheme and port of a device service address whose
+// host is an address.
+func serviceAddress(addr string) (scheme, port string, ok bool) {
+	u, err := url.Parse(addr)
+	if err != nil {
+		return "", "", false
+	}
+	scheme = strings.ToLower(u.Scheme)
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil {
+		return "", "", false
+	}
+	port = u.Port()
+	switch {
+	case scheme != "http" && scheme != "https":
+		return "", "", false
+	case port != "":
+	case scheme == "http":
+		port = "80"
+	default:
+		port = "443"
+	}
+	return scheme, port, true
+}
+
+// SameMessage compares two message ids as devices echo them: with or without
+// urn: and uuid:, in any case.
+func SameMessage(a, b string) bool {
+	return a != "" && bareID(a) == bareID(b)
+}
+
+func bareID(id string) string {
+	id = strings.ToLower(strings.Trim(id, " \t\r\n<>{}"))
+	id = strings.TrimPrefix(id, "urn:")
+	return strings.TrimPrefix(id, "uuid:")
+}

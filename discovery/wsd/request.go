@@ -1,0 +1,80 @@
+package wsd
+
+import (
+	"strings"
+
+	"camcensus/discovery"
+)
+
+// Everything wsd can send is here: four Probes and a Resolve. Each stands on
+// one line without indentation, since some firmware refuses any other layout.
+// WS-Discovery's other messages (Hello, Bye) change what others believe and
+// are never sent.
+
+const fixedToken = "a86f9421-b764-4256-8762-5ed0d8602a9c"
+
+const (
+	open2005 = `<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" ` +
+		`xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery"><s:Header>` +
+		`<a:Action s:mustUnderstand="1">http://schemas.xmlsoap.org/ws/2005/04/discovery/ACTION</a:Action><a:MessageID>uuid:TOKEN</a:MessageID>` +
+		`<a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo>` +
+		`<a:To s:mustUnderstand="1">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To></s:Header><s:Body>`
+	open2009 = `<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" ` +
+		`xmlns:a="http://www.w3.org/2005/08/addressing" xmlns:d="http://docs.oasis-open.org/ws-dd/ns/discovery/2009/01"><s:Header>` +
+		`<a:Action s:mustUnderstand="1">http://docs.oasis-open.org/ws-dd/ns/discovery/2009/01/ACTION</a:Action><a:MessageID>urn:uuid:TOKEN</a:MessageID>` +
+		`<a:To s:mustUnderstand="1">urn:docs-oasis-open-org:ws-dd:ns:discovery:2009:01</a:To></s:Header><s:Body>`
+	closing = `</s:Body></s:Envelope>`
+
+	// Some cameras resolve prefixes on the Types element only, hence the
+	// declarations there. Two types in one element would mean "both".
+	typesOpen = `<d:Probe><d:Types xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:dp0=`
+)
+
+// question is one Probe, complete but for the message id.
+type question struct {
+	name     string
+	template string
+}
+
+// questions are the probes of one cycle: untyped with empty children (which
+// more devices answer than one without), one for each of the two ONVIF types,
+// and the OASIS dialect of printers and PCs.
+var questions = []question{
+	{"Probe untyped", probe(open2005, `<d:Probe><d:Types/><d:Scopes/></d:Probe>`)},
+	{"Probe NetworkVideoTransmitter", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/network/wsdl">dp0:NetworkVideoTransmitter</d:Types></d:Probe>`)},
+	{"Probe Device", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/device/wsdl">dp0:Device</d:Types></d:Probe>`)},
+	{"Probe 2009", probe(open2009, `<d:Probe/>`)},
+}
+
+var resolveTemplate = strings.Replace(open2005, "ACTION", "Resolve", 1) +
+	`<d:Resolve><a:EndpointReference><a:Address>ENDPOINT</a:Address></a:EndpointReference></d:Resolve>` + closing
+
+func probe(open, body string) string {
+	return strings.Replace(open, "ACTION", "Probe", 1) + body + closing
+}
+
+// bytes fills in the message id, a bare UUID.
+func (q question) bytes(token string) []byte {
+	return []byte(strings.Replace(q.template, "TOKEN", token, 1))
+}
+
+// resolve asks for the addresses of one endpoint, which must be a plain UUID
+// or URN: what a device called itself is not copied into a message otherwise.
+func resolve(token, endpoint string) ([]byte, bool) {
+	if endpoint == "" || len(endpoint) > 128 || strings.Trim(strings.ToLower(endpoint), "abcdefghijklmnopqrstuvwxyz0123456789-:.") != "" {
+		return nil, false
+	}
+	message := strings.Replace(resolveTemplate, "TOKEN", token, 1)
+	return []byte(strings.Replace(message, "ENDPOINT", endpoint, 1)), true
+}
+
+func requests() []discovery.Request {
+	var list []discovery.Request
+	for _, q := range questions {
+		for _, to := range []string{"239.255.255.250:3702", "[ff02::c]:3702", "unicast:3702"} {
+			list = append(list, discovery.Request{Name: q.name, Bytes: q.bytes(fixedToken), To: to})
+		}
+	}
+	message, _ := resolve(fixedToken, "urn:uuid:"+fixedToken)
+	return append(list, discovery.Request{Name: "Resolve", Bytes: message, To: "239.255.255.250:3702"})
+}
