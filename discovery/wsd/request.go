@@ -6,8 +6,8 @@ import (
 	"camcensus/discovery"
 )
 
-// Everything wsd can send is here: four Probes and a Resolve. Each stands on
-// one line without indentation, since some firmware refuses any other layout.
+// Everything wsd can send is here: four Probes. Each stands on one line without
+// indentation, since some firmware refuses any other layout.
 // WS-Discovery's other messages (Hello, Bye) change what others believe and
 // are never sent.
 
@@ -46,9 +46,6 @@ var questions = []question{
 	{"Probe 2009", probe(open2009, `<d:Probe/>`)},
 }
 
-var resolveTemplate = strings.Replace(open2005, "ACTION", "Resolve", 1) +
-	`<d:Resolve><a:EndpointReference><a:Address>ENDPOINT</a:Address></a:EndpointReference></d:Resolve>` + closing
-
 func probe(open, body string) string {
 	return strings.Replace(open, "ACTION", "Probe", 1) + body + closing
 }
@@ -58,16 +55,6 @@ func (q question) bytes(token string) []byte {
 	return []byte(strings.Replace(q.template, "TOKEN", token, 1))
 }
 
-// resolve asks for the addresses of one endpoint, which must be a plain UUID
-// or URN: what a device called itself is not copied into a message otherwise.
-func resolve(token, endpoint string) ([]byte, bool) {
-	if endpoint == "" || len(endpoint) > 128 || strings.Trim(strings.ToLower(endpoint), "abcdefghijklmnopqrstuvwxyz0123456789-:.") != "" {
-		return nil, false
-	}
-	message := strings.Replace(resolveTemplate, "TOKEN", token, 1)
-	return []byte(strings.Replace(message, "ENDPOINT", endpoint, 1)), true
-}
-
 func requests() []discovery.Request {
 	var list []discovery.Request
 	for _, q := range questions {
@@ -75,6 +62,5 @@ func requests() []discovery.Request {
 			list = append(list, discovery.Request{Name: q.name, Bytes: q.bytes(fixedToken), To: to})
 		}
 	}
-	message, _ := resolve(fixedToken, "urn:uuid:"+fixedToken)
-	return append(list, discovery.Request{Name: "Resolve", Bytes: message, To: "239.255.255.250:3702"})
+	return list
 }
