@@ -1,0 +1,62 @@
+# The two commands of the README are `go run ./cmd/camcensus demo` and
+# `make test`; `make help` lists the rest.
+
+SHELL   := /bin/bash
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+CROSS   := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
+FUZZTIME ?= 5s
+
+.PHONY: help build cross test packages format vet static race outside fuzz bench demo generate clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+build: ## one static binary in bin/
+	$(BUILD) -o bin/camcensus ./cmd/camcensus
+
+demo: ## the simulated site on loopback
+	$(GO) run ./cmd/camcensus demo
+
+cross: ## every supported system, in dist/
+	@for t in $(CROSS); do \
+	  out=dist/camcensus-$${t%/*}-$${t#*/}; echo "build $$t"; \
+	  GOOS=$${t%/*} GOARCH=$${t#*/} $(BUILD) -o $$out ./cmd/camcensus || exit 1; \
+	done
+	@.ci/static dist/camcensus-linux-amd64
+
+test: packages format vet static race outside fuzz cross ## everything; installs what the tests need
+	@echo "all tests passed"
+
+packages: ## the Debian packages that the tests need
+	@.ci/install
+
+format:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt: $$out"; exit 1; }
+	@$(GO) mod tidy -diff >/dev/null || { echo "go.mod is not tidy: run go mod tidy"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+static:
+	$(GO) tool staticcheck ./...
+
+race: ## unit and namespace tests, with the race detector
+	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m ./...
+
+outside: build ## the static binary, from outside
+	CAMCENSUS_BINARY=$(CURDIR)/bin/camcensus $(GO) test -count=1 -timeout 10m ./cmd/camcensus/...
+
+fuzz: ## every fuzz target for $(FUZZTIME)
+	@.ci/fuzz $(FUZZTIME)
+
+bench: ## beside the peers, in one run
+	@.ci/bench
+
+generate: ## refresh the embedded IEEE registry (reaches the npm registry)
+	$(GO) generate ./fingerprint/oui
+
+clean:
+	rm -rf bin dist
