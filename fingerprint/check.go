@@ -170,14 +170,8 @@ func (c *checker) supports(r *ruleEntry) {
 func (c *checker) restraint(r *ruleEntry) {
 	typed, favicon := true, true
 	for _, cond := range r.Match {
-		for _, f := range cond.Field {
-			if !typedFields[f] {
-				typed = false
-			}
-			if !strings.HasPrefix(f, "favicon.") {
-				favicon = false
-			}
-		}
+		typed = typed && slices.ContainsFunc(cond.Field, func(f string) bool { return typedFields[f] })
+		favicon = favicon && slices.ContainsFunc(cond.Field, func(f string) bool { return strings.HasPrefix(f, "favicon.") })
 	}
 	if typed && len(r.Match) > 0 && r.Group != GroupTyped {
 		c.fault(r.line, "rule %s: rests only on what an owner can type: its group is TYPED", r.ID)

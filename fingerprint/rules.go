@@ -98,12 +98,31 @@ func Default(registry Registry, files ...string) (*Ruleset, error) {
 	return load(registry, append(sources, own...))
 }
 
-// Check reads the given rule files together with the shipped ones and tells
-// everything that is wrong with them, one error per fault, each with file and
-// line.
+// Check reads the given rule files together with the shipped ones, runs every
+// example and tells everything that is wrong, one error per fault, each with
+// file and line.
 func Check(files ...string) []error {
-	_, err := Default(nil, files...)
-	return flatten(err)
+	sources, err := shippedSources()
+	if err != nil {
+		return []error{err}
+	}
+	own, err := readSources(files)
+	if err != nil {
+		return []error{err}
+	}
+	return check(append(sources, own...))
+}
+
+func check(sources []source) []error {
+	set, files, err := parse(sources)
+	if err != nil {
+		return flatten(err)
+	}
+	var faults []error
+	for _, f := range files {
+		faults = append(faults, set.examples(f)...)
+	}
+	return faults
 }
 
 func flatten(err error) []error {
@@ -167,6 +186,15 @@ func stem(name string) string {
 }
 
 func load(registry Registry, sources []source) (*Ruleset, error) {
+	set, _, err := parse(sources)
+	if err != nil {
+		return nil, err
+	}
+	set.registry = registry
+	return set, nil
+}
+
+func parse(sources []source) (*Ruleset, []*ruleFile, error) {
 	var files []*ruleFile
 	var faults []error
 	for _, s := range sources {
@@ -176,13 +204,11 @@ func load(registry Registry, sources []source) (*Ruleset, error) {
 			files = append(files, f)
 		}
 	}
-	r, errs := compile(files)
-	faults = append(faults, errs...)
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	set, errs := compile(files)
+	if faults = append(faults, errs...); len(faults) > 0 {
+		return nil, nil, errors.Join(faults...)
 	}
-	r.registry = registry
-	return r, nil
+	return set, files, nil
 }
 
 // Makers lists the canonical names of all makers, sorted.

@@ -1,0 +1,276 @@
+package fingerprint
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Bounds on what one device's evidence may cost.
+const (
+	maxEvidence = 4096     // items looked at
+	maxValue    = 64 << 10 // bytes of one value looked at
+	maxFirings  = 256      // rules that may speak for one device
+	maxHits     = 1024     // conditions that may hold in one answer
+)
+
+// Identify adds the evidence of one binding up to an identity, as DESIGN
+// section 3 says. It may be called by many goroutines at a time.
+func (r *Ruleset) Identify(ev []Evidence) Identity {
+	s := r.states.get(r)
+	defer r.states.put(s)
+	if len(ev) > maxEvidence {
+		ev = ev[:maxEvidence]
+	}
+	s.read(ev)
+	return s.addUp()
+}
+
+// state is the scratch of one Identify; it is reused.
+type state struct {
+	set     *Ruleset
+	ev      []Evidence
+	answers []answer
+	of      []int32  // evidence -> answer
+	seen    []uint32 // clause -> value number it was last tried on
+	value   uint32
+	masks   []uint16 // rule-wise, by position in hits' rules
+	hits    []hit
+	fired   []firing
+	address []addressSign
+	caps    []string
+	tallies []tally
+	notes   []string // contradictions
+	class   [len(classOrder)][groupCount]strength
+	camera  bool // something says camera, addresses apart
+}
+
+// answer is one reply: evidence of the same kind, port and path.
+type answer struct {
+	source, path string
+	port         int
+	void         bool
+}
+
+// hit is one condition that holds in the answer at hand.
+type hit struct {
+	clause *clause
+	ev     int32
+}
+
+// firing is one rule that holds of one answer.
+type firing struct {
+	rule     *rule
+	ev       int32
+	answer   int32
+	model    string
+	firmware string
+	serial   string
+	channels string
+}
+
+type statePool struct{ pool sync.Pool }
+
+func (p *statePool) get(r *Ruleset) *state {
+	if s, ok := p.pool.Get().(*state); ok {
+		return s
+	}
+	return &state{set: r, seen: make([]uint32, len(r.index.clauses))}
+}
+
+func (p *statePool) put(s *state) {
+	clear(s.fired[:cap(s.fired)])
+	clear(s.hits[:cap(s.hits)])
+	clear(s.answers[:cap(s.answers)])
+	clear(s.address[:cap(s.address)])
+	clear(s.caps[:cap(s.caps)])
+	s.ev, s.notes = nil, nil
+	p.pool.Put(s)
+}
+
+// read runs the rules over the evidence, one answer at a time.
+func (s *state) read(ev []Evidence) {
+	s.ev = ev
+	s.answers, s.of = s.answers[:0], s.of[:0]
+	s.fired, s.address, s.tallies = s.fired[:0], s.address[:0], s.tallies[:0]
+	s.class = [len(classOrder)][groupCount]strength{}
+	s.camera = false
+	for i := range ev {
+		s.of = append(s.of, s.answerOf(&ev[i]))
+		if ev[i].Field == "mac" {
+			s.readAddress(int32(i))
+		}
+	}
+	for a := range s.answers {
+		s.readAnswer(int32(a))
+	}
+}
+
+func (s *state) answerOf(e *Evidence) int32 {
+	for i := len(s.answers) - 1; i >= 0; i-- {
+		a := &s.answers[i]
+		if a.port == e.Port && a.source == e.Source && a.path == e.Path {
+			return int32(i)
+		}
+	}
+	s.answers = append(s.answers, answer{source: e.Source, path: e.Path, port: e.Port})
+	return int32(len(s.answers) - 1)
+}
+
+func (s *state) readAnswer(a int32) {
+	fields := s.set.index.kinds[s.answers[a].source]
+	if fields == nil {
+		return
+	}
+	s.hits = s.hits[:0]
+	for i := range s.ev {
+		if s.of[i] != a {
+			continue
+		}
+		if f := fields[s.ev[i].Field]; f != nil {
+			s.readValue(f, int32(i))
+		}
+	}
+	s.combine(a)
+}
+
+// readValue looks one value up in the index: once through the automaton,
+// then only the clauses whose literal occurs.
+func (s *state) readValue(f *fieldIndex, i int32) {
+	value := s.ev[i].Value
+	if len(value) > maxValue {
+		value = value[:maxValue]
+	}
+	for _, k := range f.always {
+		s.try(k, value, i)
+	}
+	if f.search == nil {
+		return
+	}
+	s.value++
+	if s.value == 0 { // it wrapped: forget all marks
+		clear(s.seen)
+		s.value = 1
+	}
+	a, at := f.search, int32(0)
+	for j := 0; j < len(value); j++ {
+		at = a.next[int(at)*a.width+int(a.class[value[j]])]
+		if !a.output[at] {
+			continue
+		}
+		for _, literal := range a.found[at] {
+			for _, k := range f.literals[literal] {
+				if s.seen[k.number] != s.value {
+					s.seen[k.number] = s.value
+					s.try(k, value, i)
+				}
+			}
+		}
+	}
+}
+
+func (s *state) try(k *clause, value string, i int32) {
+	if !k.pattern.match(value) {
+		return
+	}
+	if k.rule.all == k.bit && k.rule.veto == 0 {
+		s.fire(k.rule, i, s.of[i], k, value)
+		return
+	}
+	if len(s.hits) < maxHits {
+		s.hits = append(s.hits, hit{clause: k, ev: i})
+	}
+}
+
+// combine fires the rules of several conditions that all hold in answer a.
+func (s *state) combine(a int32) {
+	for i := range s.hits {
+		r := s.hits[i].clause.rule
+		if r == nil {
+			continue // taken together with an earlier hit
+		}
+		var mask uint16
+		for j := i; j < len(s.hits); j++ {
+			if s.hits[j].clause.rule == r {
+				mask |= s.hits[j].clause.bit
+			}
+		}
+		if mask&r.all == r.all && mask&r.veto == 0 && s.firstOf(i) {
+			s.fireTogether(r, a, i)
+		}
+	}
+}
+
+// firstOf tells whether hit i is the first of its rule, so that a rule fires
+// once an answer.
+func (s *state) firstOf(i int) bool {
+	for j := range i {
+		if s.hits[j].clause.rule == s.hits[i].clause.rule {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *state) fire(r *rule, i, a int32, k *clause, value string) {
+	f := firing{rule: r, ev: i, answer: a}
+	if r.captures {
+		s.caps = k.pattern.submatches(s.caps[:0], value)
+	}
+	s.add(f)
+}
+
+func (s *state) fireTogether(r *rule, a int32, first int) {
+	f := firing{rule: r, ev: s.hits[first].ev, answer: a}
+	if r.captures {
+		s.caps = s.caps[:0]
+	}
+	for _, k := range r.match {
+		if k.bit&r.all == 0 {
+			break
+		}
+		for j := first; j < len(s.hits); j++ {
+			if s.hits[j].clause != k {
+				continue
+			}
+			if k.bit == 1 {
+				f.ev = s.hits[j].ev
+			}
+			if r.captures {
+				s.caps = k.pattern.submatches(s.caps, s.ev[s.hits[j].ev].Value)
+			}
+			break
+		}
+	}
+	s.add(f)
+}
+
+func (s *state) add(f firing) {
+	if len(s.fired) >= maxFirings {
+		return
+	}
+	r := f.rule
+	f.model = expand(r.model, s.caps)
+	f.firmware = expand(r.firmware, s.caps)
+	f.serial = expand(r.serial, s.caps)
+	f.channels = expand(r.channels, s.caps)
+	s.fired = append(s.fired, f)
+}
+
+// expand fills a template's $1 to $9.
+func expand(template string, captures []string) string {
+	if template == "" || !strings.Contains(template, "$") {
+		return template
+	}
+	if len(template) == 2 && template[0] == '$' {
+		n := int(template[1] - '1')
+		if n < 0 || n >= len(captures) {
+			return ""
+		}
+		return captures[n]
+	}
+	for n := len(captures); n >= 1; n-- {
+		template = strings.ReplaceAll(template, "$"+strconv.Itoa(n), captures[n-1])
+	}
+	return template
+}

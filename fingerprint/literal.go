@@ -1,0 +1,325 @@
+package fingerprint
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+)
+
+// pattern is one compiled expression with the literals without which it
+// cannot match, so that most values never reach the expression.
+type pattern struct {
+	shape    shape
+	text     string         // lower case, for the shapes that need no expression
+	re       *regexp.Regexp // nil unless shape is expression
+	captures int
+	required []string // lower case; every match holds at least one; nil: none known
+}
+
+// shape is how a pattern is verified.
+type shape uint8
+
+const (
+	expression shape = iota
+	exact            // ^text$
+	prefix           // ^text
+	suffix           // text$
+	contains         // text
+	anything         // . or .+ : any text that is not empty
+	whole            // ^(.+)$ or (.+): any text, captured
+)
+
+func compilePattern(text string) (*pattern, error) {
+	re, err := regexp.Compile("(?i)" + text)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := syntax.Parse("(?i)"+text, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	p := &pattern{re: re, captures: re.NumSubexp()}
+	tree = tree.Simplify()
+	p.shape, p.text = shapeOf(tree, text)
+	p.required = required(tree)
+	if p.shape != expression {
+		p.re = nil
+		if p.text != "" {
+			p.required = []string{p.text}
+		}
+	}
+	return p, nil
+}
+
+// shapeOf recognises the patterns that need no expression engine.
+func shapeOf(tree *syntax.Regexp, text string) (shape, string) {
+	switch text {
+	case ".", ".+", "^.":
+		return anything, ""
+	case "^(.+)$", "(.+)":
+		return whole, ""
+	}
+	parts := []*syntax.Regexp{tree}
+	if tree.Op == syntax.OpConcat {
+		parts = tree.Sub
+	}
+	begin := len(parts) > 0 && parts[0].Op == syntax.OpBeginText
+	if begin {
+		parts = parts[1:]
+	}
+	end := len(parts) > 0 && parts[len(parts)-1].Op == syntax.OpEndText
+	if end {
+		parts = parts[:len(parts)-1]
+	}
+	if len(parts) != 1 || parts[0].Op != syntax.OpLiteral {
+		return expression, ""
+	}
+	literal := strings.ToLower(string(parts[0].Rune))
+	if !isASCII(literal) {
+		return expression, ""
+	}
+	switch {
+	case begin && end:
+		return exact, literal
+	case begin:
+		return prefix, literal
+	case end:
+		return suffix, literal
+	}
+	return contains, literal
+}
+
+// match tells whether the pattern holds of value.
+func (p *pattern) match(value string) bool {
+	switch p.shape {
+	case exact:
+		return len(value) == len(p.text) && equalFold(value, p.text)
+	case prefix:
+		return len(value) >= len(p.text) && equalFold(value[:len(p.text)], p.text)
+	case suffix:
+		return len(value) >= len(p.text) && equalFold(value[len(value)-len(p.text):], p.text)
+	case contains:
+		return true // the literal index found it
+	case anything, whole:
+		return value != ""
+	}
+	return p.re.MatchString(value)
+}
+
+// matchAlone is match for a value that did not pass the literal index.
+func (p *pattern) matchAlone(value string) bool {
+	if p.shape == contains {
+		return strings.Contains(strings.ToLower(value), p.text)
+	}
+	return p.match(value)
+}
+
+// submatches appends what the pattern captures from value.
+func (p *pattern) submatches(out []string, value string) []string {
+	switch {
+	case p.captures == 0:
+		return out
+	case p.shape == whole:
+		return append(out, value)
+	}
+	at := p.re.FindStringSubmatchIndex(value)
+	for i := 2; i+1 < len(at); i += 2 {
+		if at[i] < 0 {
+			out = append(out, "")
+			continue
+		}
+		out = append(out, value[at[i]:at[i+1]])
+	}
+	for i := len(at) / 2; i <= p.captures; i++ {
+		out = append(out, "")
+	}
+	return out
+}
+
+// equalFold compares with a text already in lower case, ASCII only.
+func equalFold(value, lower string) bool {
+	for i := 0; i < len(lower); i++ {
+		if lowerByte[value[i]] != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+var lowerByte = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+		if i >= 'A' && i <= 'Z' {
+			t[i] = byte(i) + 'a' - 'A'
+		}
+	}
+	return t
+}()
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// maxAlternatives bounds the literals that one expression may stand under.
+const maxAlternatives = 64
+
+// required returns texts of which every match of the expression holds at
+// least one, or nil where none can be told.
+func required(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		literal := strings.ToLower(string(re.Rune))
+		if !isASCII(literal) {
+			return nil
+		}
+		return []string{literal}
+	case syntax.OpCharClass:
+		return classLiterals(re)
+	case syntax.OpCapture, syntax.OpPlus:
+		return required(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return required(re.Sub[0])
+		}
+	case syntax.OpAlternate:
+		return alternatives(re.Sub)
+	case syntax.OpConcat:
+		return bestOf(re.Sub)
+	}
+	return nil
+}
+
+// classLiterals spells out a small character class ([IN]).
+func classLiterals(re *syntax.Regexp) []string {
+	seen := map[string]bool{}
+	var out []string
+	for i := 0; i+1 < len(re.Rune); i += 2 {
+		for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
+			if r >= utf8.RuneSelf {
+				// (?i) adds the Kelvin sign and the long s to k and s.
+				if r == 0x212A || r == 0x17F {
+					continue
+				}
+				return nil
+			}
+			s := string(lowerByte[byte(r)])
+			if !seen[s] {
+				seen[s] = true
+				out = append(out, s)
+			}
+			if len(out) > 4 {
+				return nil
+			}
+		}
+	}
+	return out
+}
+
+func alternatives(subs []*syntax.Regexp) []string {
+	var out []string
+	for _, sub := range subs {
+		literals := required(sub)
+		if literals == nil || len(out)+len(literals) > maxAlternatives {
+			return nil
+		}
+		out = append(out, literals...)
+	}
+	return out
+}
+
+// bestOf chooses, among the parts that must all occur, the one that rules
+// most values out, and joins neighbours that are literal.
+func bestOf(subs []*syntax.Regexp) []string {
+	var best, run []string
+	flush := func() {
+		if worth(run) > worth(best) {
+			best = run
+		}
+		run = nil
+	}
+	for _, sub := range subs {
+		exactly := spelled(sub)
+		if exactly == nil {
+			flush()
+			if one := required(sub); worth(one) > worth(best) {
+				best = one
+			}
+			continue
+		}
+		joined := cross(run, exactly)
+		if joined == nil {
+			flush()
+			joined = exactly
+		}
+		run = joined
+	}
+	flush()
+	return best
+}
+
+// spelled returns every text the expression can match when they are few.
+func spelled(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return required(re)
+	case syntax.OpCharClass:
+		return classLiterals(re)
+	case syntax.OpCapture:
+		return spelled(re.Sub[0])
+	case syntax.OpAlternate:
+		var out []string
+		for _, sub := range re.Sub {
+			s := spelled(sub)
+			if s == nil || len(out)+len(s) > 16 {
+				return nil
+			}
+			out = append(out, s...)
+		}
+		return out
+	case syntax.OpConcat:
+		var out []string
+		for _, sub := range re.Sub {
+			if out = cross(out, spelled(sub)); out == nil {
+				return nil
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// cross joins every text of a with every text of b.
+func cross(a, b []string) []string {
+	if b == nil || len(a)*len(b) > 16 {
+		return nil
+	}
+	if a == nil {
+		return b
+	}
+	out := make([]string, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			out = append(out, x+y)
+		}
+	}
+	return out
+}
+
+// worth is how well a set of literals rules values out: its shortest text,
+// less a little for being many.
+func worth(literals []string) int {
+	if len(literals) == 0 {
+		return 0
+	}
+	shortest := len(literals[0])
+	for _, l := range literals {
+		shortest = min(shortest, len(l))
+	}
+	return shortest*100 - min(len(literals), 99)
+}
