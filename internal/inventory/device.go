@@ -1,6 +1,3 @@
-// Package inventory is the memory of a site: its devices across address
-// changes, their states, the chain of events, exceptions and determinations,
-// and the store that keeps them.
 package inventory
 
 import (
@@ -98,7 +95,10 @@ type Event struct {
 	From   string    `json:"from"`
 	To     string    `json:"to"`
 	By     string    `json:"by"`
-	Hash   string    `json:"hash"` // hex SHA-256 over the previous hash and this entry
+	// Evidence is what the entry rests on, in one line: the rules that
+	// matched, the record digests kept, a person's reason.
+	Evidence string `json:"evidence,omitempty"`
+	Hash     string `json:"hash"` // hex SHA-256 over the previous hash and this entry
 }
 
 // EventNames is the closed list of events, also the values of

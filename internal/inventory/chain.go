@@ -1,0 +1,177 @@
+package inventory
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// chain is the append-only history: each event's hash covers the one before.
+type chain struct {
+	seq    int64
+	head   [32]byte
+	counts map[string]uint64
+	kept   []Event // memory inventory: the latest
+	// stored is how far the store has it.
+	stored     int64
+	storedHead [32]byte
+}
+
+// maxKept bounds the events of an inventory in memory.
+const maxKept = 100000
+
+// hashEvent is SHA-256 over the previous hash and the entry, each text with
+// its length before it.
+func hashEvent(prev [32]byte, e *Event) [32]byte {
+	b := make([]byte, 0, 256)
+	b = append(b, prev[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Seq))
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Time.UnixNano()))
+	for _, s := range []string{e.Device, e.Event, e.From, e.To, e.By, e.Evidence} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+		b = append(b, s...)
+	}
+	return sha256.Sum256(b)
+}
+
+// maxEventText bounds each text of an event, in bytes.
+const maxEventText = 1024
+
+// tell writes an event of a device into the chain. A device in which nothing
+// suggests a camera, and of which nobody said anything, leaves no trace there.
+func (i *Inventory) tell(e *entry, ev Event) {
+	if !e.tracked && ev.By == "" {
+		return
+	}
+	ev.Device = e.id
+	i.append(ev)
+}
+
+func (i *Inventory) append(ev Event) Event {
+	c := &i.chain
+	if c.counts == nil {
+		c.counts = map[string]uint64{}
+	}
+	for _, s := range []*string{&ev.From, &ev.To, &ev.By, &ev.Evidence} {
+		*s = clip(*s, maxEventText)
+	}
+	c.seq++
+	ev.Seq = c.seq
+	ev.Time = ev.Time.Round(0).UTC()
+	c.head = hashEvent(c.head, &ev)
+	ev.Hash = hex.EncodeToString(c.head[:])
+	c.counts[ev.Event]++
+	i.changes++
+	if i.store != nil {
+		i.store.putEvent(ev)
+		return ev
+	}
+	c.stored, c.storedHead = c.seq, c.head
+	if c.kept = append(c.kept, ev); len(c.kept) > maxKept+maxKept/4 {
+		c.kept = slices.Clone(c.kept[len(c.kept)-maxKept:])
+	}
+	return ev
+}
+
+// NetworkEvent tells that a network was lost or is back.
+func (i *Inventory) NetworkEvent(network string, back bool, why string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	ev := Event{Time: i.now(), Event: "network_lost", From: network, Evidence: why}
+	if back {
+		ev = Event{Time: i.now(), Event: "network_back", To: network, Evidence: why}
+	}
+	i.append(ev)
+}
+
+// EventCounts is how often each event of EventNames happened, from 0.
+func (i *Inventory) EventCounts() map[string]uint64 {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	out := make(map[string]uint64, len(EventNames))
+	for _, n := range EventNames {
+		out[n] = 0
+	}
+	maps.Copy(out, i.chain.counts)
+	return out
+}
+
+// Chain is the length of the chain and its head as far as they are stored:
+// what an auditor may hold the file against later.
+func (i *Inventory) Chain() (length int64, head string) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.chain.stored, hex.EncodeToString(i.chain.storedHead[:])
+}
+
+// Query selects events. The zero value asks for the first 100.
+type Query struct {
+	Device   string
+	Event    string
+	From, To time.Time // From included, To excluded
+	Newest   bool      // newest first
+	Limit    int       // 0 means 100
+	Cursor   string    // as an earlier answer gave it
+}
+
+// Events returns the events a query selects and the cursor to go on with, ""
+// at the end.
+func (i *Inventory) Events(q Query) ([]Event, string, error) {
+	if q.Limit <= 0 {
+		q.Limit = 100
+	}
+	if i.store != nil {
+		return i.storedEvents(q)
+	}
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return pickEvents(i.chain.kept, q)
+}
+
+// pickEvents applies a query to events in rising order.
+func pickEvents(all []Event, q Query) ([]Event, string, error) {
+	after, err := cursor(q)
+	if err != nil {
+		return nil, "", err
+	}
+	out := []Event{}
+	for n := range all {
+		e := &all[n]
+		if q.Newest {
+			e = &all[len(all)-1-n]
+		}
+		if after > 0 && (!q.Newest && e.Seq <= after || q.Newest && e.Seq >= after) || !q.matches(e) {
+			continue
+		}
+		if len(out) == q.Limit {
+			return out, strconv.FormatInt(out[len(out)-1].Seq, 10), nil
+		}
+		out = append(out, *e)
+	}
+	return out, "", nil
+}
+
+func (q *Query) matches(e *Event) bool {
+	return (q.Device == "" || e.Device == q.Device) && (q.Event == "" || e.Event == q.Event) &&
+		(q.From.IsZero() || !e.Time.Before(q.From)) && (q.To.IsZero() || e.Time.Before(q.To))
+}
+
+func cursor(q Query) (int64, error) {
+	if q.Cursor == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(q.Cursor, 10, 64)
+	if err != nil || n < 0 {
+		return 0, &CursorError{q.Cursor}
+	}
+	return n, nil
+}
+
+// CursorError is a cursor that no answer ever gave.
+type CursorError struct{ Cursor string }
+
+func (e *CursorError) Error() string { return "inventory: unknown cursor " + strconv.Quote(e.Cursor) }

@@ -1,0 +1,376 @@
+package inventory
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"camcensus/discovery"
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+// Commit keeps what the evidence of a device was found to mean.
+func (i *Inventory) Commit(id string, identity fingerprint.Identity, verdicts []policy.Verdict, now time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if e := i.find(id); e != nil && !i.readOnly {
+		i.commit(e, &identity, verdicts, now)
+	}
+}
+
+func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy.Verdict, now time.Time) {
+	basis := evidenceLine(id.Reasons)
+	old, oldVerdicts := e.claims, e.verdicts
+	i.claim(e, id)
+	i.judged(e, verdicts)
+	i.track(e, now, basis)
+	if old.what() != e.claims.what() {
+		i.tell(e, Event{Time: now, Event: "identified", From: old.what(), To: e.claims.what(), Evidence: basis})
+	}
+	i.verdictEvents(e, oldVerdicts, now, basis)
+	i.keepReasons(e, id)
+	if e.claims.manufacturer != "" && e.serial != "" {
+		i.joinBySerial(e, now)
+	}
+}
+
+// claim puts the identity's claims in place.
+func (i *Inventory) claim(e *entry, id *fingerprint.Identity) {
+	c := claims{
+		manufacturer: i.intern(id.Manufacturer), brand: i.intern(id.Brand), model: i.intern(clip(id.Model, 96)),
+		firmware: i.intern(clip(id.Firmware, 96)), class: cmp.Or(id.Class, fingerprint.ClassUnknown),
+		certainty: id.Certainty, channels: id.Channels, maybe: id.MaybeCamera,
+	}
+	changed := set(&e.serial, clip(id.Serial, 128))
+	if c != *e.claims {
+		e.claims = i.shareClaims(c)
+		changed = true
+	}
+	if changed {
+		i.touch(e)
+	}
+}
+
+// shareClaims returns one copy of equal claims.
+func (i *Inventory) shareClaims(c claims) *claims {
+	if c == *noClaims {
+		return noClaims
+	}
+	if i.sameClaims == nil || len(i.sameClaims) > 8192 {
+		i.sameClaims = map[claims]*claims{}
+	}
+	if known := i.sameClaims[c]; known != nil {
+		return known
+	}
+	i.sameClaims[c] = &c
+	return &c
+}
+
+// what is the identity in one line, for events.
+func (c *claims) what() string {
+	if c.manufacturer == "" && c.brand == "" && c.model == "" && c.class == fingerprint.ClassUnknown {
+		return ""
+	}
+	parts := []string{cmp.Or(c.manufacturer, "maker unknown")}
+	if c.brand != "" && c.brand != c.manufacturer {
+		parts = append(parts, "sold as "+c.brand)
+	}
+	if c.model != "" {
+		parts = append(parts, c.model)
+	}
+	if c.firmware != "" {
+		parts = append(parts, "firmware "+c.firmware)
+	}
+	return strings.Join(parts, ", ") + " (" + string(c.class) + ")"
+}
+
+// cameraLike are the classes that a census of cameras keeps for ever.
+func cameraLike(c fingerprint.Class) bool {
+	switch c {
+	case fingerprint.ClassCamera, fingerprint.ClassRecorder, fingerprint.ClassDoorbell, fingerprint.ClassIntercom,
+		fingerprint.ClassAccessControl, fingerprint.ClassEncoder:
+		return true
+	}
+	return false
+}
+
+// suggestive tells whether anything about the device suggests a camera.
+func (e *entry) suggestive() bool {
+	return cameraLike(e.claims.class) || slices.ContainsFunc(e.verdicts, func(v policy.Verdict) bool {
+		return v.Flagged() || v.Verdict == policy.Unknown
+	})
+}
+
+// track begins a device's history in the chain once something suggests a
+// camera: "appeared" then tells when it was first seen.
+func (i *Inventory) track(e *entry, now time.Time, basis string) {
+	if e.tracked || !e.suggestive() {
+		i.dropNames(e)
+		return
+	}
+	e.tracked = true
+	i.touch(e)
+	where := ""
+	if a := e.addresses(); len(a) > 0 {
+		where = a[0]
+	}
+	i.tell(e, Event{
+		Time: now, Event: "appeared", To: where,
+		Evidence: joinLine("first seen "+at(e.first).Format(time.RFC3339), basis),
+	})
+}
+
+// keepsNames: hostnames of phones and PCs are personal data.
+func (i *Inventory) keepsNames(e *entry) bool {
+	switch i.opt.Hostnames {
+	case "all":
+		return true
+	case "none":
+		return false
+	}
+	return e.tracked || e.claims == noClaims && len(e.verdicts) == 0
+}
+
+// dropNames forgets the hostnames of what proves to be no camera.
+func (i *Inventory) dropNames(e *entry) {
+	if len(e.hostnames) > 0 && !i.keepsNames(e) {
+		e.hostnames = nil
+		i.touch(e)
+	}
+}
+
+// judged puts the verdicts in place, shared between devices that have the
+// same.
+func (i *Inventory) judged(e *entry, verdicts []policy.Verdict) {
+	fresh := make([]policy.Verdict, len(verdicts))
+	for n, v := range verdicts {
+		v.Excepted = false
+		v.Policy, v.Verdict, v.Basis = i.intern(v.Policy), i.intern(v.Verdict), i.intern(v.Basis)
+		v.Verb, v.Measure, v.Text = i.intern(v.Verb), i.intern(v.Measure), clip(v.Text, 4096)
+		fresh[n] = v
+	}
+	if slices.Equal(fresh, e.verdicts) {
+		return
+	}
+	e.verdicts = i.shareVerdicts(fresh)
+	i.touch(e)
+}
+
+func (i *Inventory) shareVerdicts(v []policy.Verdict) []policy.Verdict {
+	if i.sameVerdicts == nil || len(i.sameVerdicts) > 4096 {
+		i.sameVerdicts = map[string][]policy.Verdict{}
+	}
+	var name strings.Builder
+	for n := range v {
+		name.WriteString(v[n].Policy + "\x00" + v[n].Verdict + "\x00" + v[n].Basis + "\x00" + v[n].Measure + "\x00" + v[n].Verb + "\x00" + v[n].Text + "\x00")
+	}
+	if known, ok := i.sameVerdicts[name.String()]; ok {
+		return known
+	}
+	i.sameVerdicts[name.String()] = v
+	return v
+}
+
+// verdictEvents tells each policy's change of mind.
+func (i *Inventory) verdictEvents(e *entry, old []policy.Verdict, now time.Time, basis string) {
+	was := map[string]policy.Verdict{}
+	for _, v := range old {
+		was[v.Policy] = v
+	}
+	for _, v := range e.verdicts {
+		before, known := was[v.Policy]
+		delete(was, v.Policy)
+		if before.Verdict == v.Verdict && before.Basis == v.Basis || !known && !v.Flagged() {
+			continue
+		}
+		proof := basis
+		if v.Flagged() && !before.Flagged() {
+			proof = joinLine(basis, i.keepRecords(e))
+		}
+		i.tell(e, Event{Time: now, Event: "verdict_changed", From: verdictLine(v.Policy, before), To: verdictLine(v.Policy, v), Evidence: proof})
+	}
+	for _, v := range old {
+		if _, dropped := was[v.Policy]; dropped && v.Flagged() {
+			i.tell(e, Event{Time: now, Event: "verdict_changed", From: verdictLine(v.Policy, v), To: v.Policy + " not active"})
+		}
+	}
+}
+
+func verdictLine(name string, v policy.Verdict) string {
+	if v.Verdict == "" {
+		return ""
+	}
+	if v.Basis == "" {
+		return name + " " + v.Verdict
+	}
+	return name + " " + v.Verdict + " (" + v.Basis + ")"
+}
+
+// keepReasons stores why, and marks the evidence that bears it.
+func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity) {
+	c := i.coldOf(e)
+	if c == nil {
+		c = &cold{}
+	}
+	same := slices.EqualFunc(c.reasons, id.Reasons, func(a, b fingerprint.Reason) bool {
+		a.Seen, b.Seen = time.Time{}, time.Time{}
+		return a == b
+	}) && slices.Equal(c.contradictions, id.Contradictions)
+	if same {
+		return
+	}
+	c.reasons = slices.Clone(id.Reasons[:min(len(id.Reasons), maxItems)])
+	for n := range c.reasons {
+		c.reasons[n].Value = i.intern(clip(c.reasons[n].Value, maxValue))
+	}
+	c.contradictions = slices.Clone(id.Contradictions[:min(len(id.Contradictions), 16)])
+	for n := range c.items {
+		it := &c.items[n]
+		it.bearing = slices.ContainsFunc(c.reasons, func(r fingerprint.Reason) bool {
+			return r.Source == it.Source && r.Port == it.Port && r.Field == it.Field
+		})
+	}
+	i.changes++
+	i.keepCold(e, c)
+}
+
+// joinBySerial merges devices of one maker and serial: two interfaces of a
+// recorder that were asked by different protocols.
+func (i *Inventory) joinBySerial(e *entry, now time.Time) {
+	serial := normalSerial(e.serial)
+	if serial == "" {
+		return
+	}
+	k := makeKey(keyMaker, strings.ToLower(e.claims.manufacturer), serial)
+	other := i.keys[k]
+	switch {
+	case i.shared[keyName(k)] || other == e:
+	case other == nil:
+		i.keys[k] = e
+		e.keys = append(slices.Clip(e.keys), k)
+		i.touch(e)
+	case i.apart[pair(e.id, other.id)] || len(e.macs)+len(other.macs) > maxMACsPerSerial || e.sibling != other.sibling && e.burnedIn() && other.burnedIn():
+	default:
+		i.merge(e, other, now, "", "same maker and serial")
+	}
+}
+
+// evidenceLine is what a judgement rests on, in one line.
+func evidenceLine(reasons []fingerprint.Reason) string {
+	var parts []string
+	for n, r := range reasons {
+		if n == 8 {
+			break
+		}
+		source := r.Source
+		if r.Port != 0 {
+			source += ":" + strconv.Itoa(r.Port)
+		}
+		parts = append(parts, source+" "+r.Field+"="+clip(r.Value, 80)+" ["+r.Rule+"]")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func joinLine(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+func flagged(v []policy.Verdict) bool { return slices.ContainsFunc(v, policy.Verdict.Flagged) }
+
+// Bounds of the records kept until it is known whether they flag a device.
+const (
+	maxRecent        = 4 << 20
+	maxRecordsPer    = 16
+	maxKeptPerDevice = 32
+)
+
+// recent holds the latest raw records, bounded, by device.
+type recent struct {
+	by    map[string][]discovery.Record
+	order []string // ids, oldest first, one per record
+	size  int
+}
+
+// keep puts a record beside those of its device; the newest of one kind, port
+// and path stays.
+func (r *recent) keep(id string, rec discovery.Record) {
+	if rec.Kind == "" || len(rec.Raw)+len(rec.Base64) == 0 {
+		return
+	}
+	if len(rec.Bytes()) > discovery.MaxRecordBody {
+		if rec.Base64 != nil {
+			rec.Base64 = rec.Base64[:discovery.MaxRecordBody]
+		} else {
+			rec.Raw = clip(rec.Raw, discovery.MaxRecordBody)
+		}
+		rec.Truncated = true
+	}
+	if r.by == nil {
+		r.by = map[string][]discovery.Record{}
+	}
+	list := r.by[id]
+	if n := slices.IndexFunc(list, func(o discovery.Record) bool {
+		return o.Kind == rec.Kind && o.Port == rec.Port && o.Path == rec.Path
+	}); n >= 0 {
+		r.size += len(rec.Bytes()) - len(list[n].Bytes())
+		list[n] = rec
+	} else if len(list) < maxRecordsPer {
+		r.by[id] = append(list, rec)
+		r.order = append(r.order, id)
+		r.size += len(rec.Bytes())
+	}
+	for r.size > maxRecent && len(r.order) > 1 {
+		r.drop(r.order[0])
+		r.order = r.order[1:]
+	}
+	if len(r.order) > 4*len(r.by)*maxRecordsPer+1024 {
+		r.order = slices.DeleteFunc(r.order, func(o string) bool { return r.by[o] == nil })
+	}
+}
+
+// drop forgets a device's records and returns them.
+func (r *recent) drop(id string) []discovery.Record {
+	list := r.by[id]
+	for _, rec := range list {
+		r.size -= len(rec.Bytes())
+	}
+	delete(r.by, id)
+	return list
+}
+
+func (r *recent) rename(from, to string) {
+	for _, rec := range r.drop(from) {
+		r.keep(to, rec)
+	}
+}
+
+// keepRecords stores the raw records at hand for good; it returns their
+// digests for the event that they prove.
+func (i *Inventory) keepRecords(e *entry) string {
+	list := i.records.drop(e.id)
+	if len(list) == 0 {
+		return ""
+	}
+	line := "records"
+	for _, rec := range list {
+		sum := sha256.Sum256(rec.Bytes())
+		digest := hex.EncodeToString(sum[:])
+		line += " " + rec.Kind + " sha256:" + digest[:16]
+		i.putRecord(keptRecord{device: e.id, digest: digest, record: rec})
+	}
+	return line
+}
+
+// keptRecord is a raw record that made a device flagged.
+type keptRecord struct {
+	device, digest string
+	record         discovery.Record
+}

@@ -1,0 +1,218 @@
+package inventory
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// CycleEnd is what one finished cycle really covered.
+type CycleEnd struct {
+	Number int
+	Time   time.Time
+	// Covered are the networks whose hosts would have been seen.
+	Covered []netip.Prefix
+	// Blind are networks in scope that nobody could look at this time.
+	Blind []netip.Prefix
+	// Interfaces are those on which everything worked: there, a device that
+	// is only heard (reachability layer2) would have been heard.
+	Interfaces []string
+}
+
+// EndCycle draws the conclusions of a cycle: who is missing, which addresses
+// are given up, which exceptions are over, what is kept no longer.
+func (i *Inventory) EndCycle(c CycleEnd) {
+	if c.Time.IsZero() {
+		c.Time = i.now()
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.readOnly {
+		return
+	}
+	for _, e := range i.sorted() {
+		i.endAddresses(e, &c)
+		i.miss(e, &c)
+		i.tellApart(e)
+		i.expire(e, c.Time)
+		i.retain(e, c.Time)
+	}
+	i.cycle = c.Number
+	i.cycleStart = c.Time.UTC()
+	i.shrink()
+}
+
+// shrink lets go of evidence that is not needed before the next cycle.
+func (i *Inventory) shrink() {
+	for n := range max(len(i.warm)-maxWarm/2, 0) {
+		i.cool(i.warm[n])
+	}
+	i.warm = slices.Clone(i.warm[max(len(i.warm)-maxWarm/2, 0):])
+}
+
+// covered tells whether the cycle would have seen the device: a live address
+// of it was covered and none was not.
+func (c *CycleEnd) covered(e *entry) bool {
+	seen, v4 := false, slices.ContainsFunc(e.bindings, func(b binding) bool { return b.live && b.ip.Is4() })
+	for _, b := range e.bindings {
+		if !b.live || v4 && !b.ip.Is4() {
+			continue
+		}
+		switch {
+		case contains(c.Blind, b.ip):
+			return false
+		case contains(c.Covered, b.ip), slices.Contains(c.Interfaces, b.iface) && b.iface != "":
+			seen = true
+		default:
+			return false
+		}
+	}
+	if len(e.bindings) == 0 || !slices.ContainsFunc(e.bindings, func(b binding) bool { return b.live }) {
+		return e.iface != "" && slices.Contains(c.Interfaces, e.iface) || len(e.bindings) > 0 && contains(c.Covered, e.latest()[0].ip)
+	}
+	return seen
+}
+
+func contains(networks []netip.Prefix, ip netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// miss counts a covered cycle without a sign.
+func (i *Inventory) miss(e *entry, c *CycleEnd) {
+	if e.state != Present || e.last >= i.cycleStart.UnixNano() || !c.covered(e) {
+		return
+	}
+	if e.missed < 250 {
+		e.missed++
+	}
+	i.enqueue(e)
+	if int(e.missed) < i.opt.MissingAfter {
+		return
+	}
+	e.state = Missing
+	i.tell(e, Event{Time: c.Time, Event: "missing", From: string(Present), To: string(Missing), Evidence: "last sign " + at(e.last).Format(time.RFC3339)})
+	i.touch(e)
+}
+
+// endAddresses gives up an address that was covered and silent while the
+// device showed itself elsewhere.
+func (i *Inventory) endAddresses(e *entry, c *CycleEnd) {
+	start := i.cycleStart.UnixNano()
+	if len(e.bindings) < 2 || e.last < start {
+		return
+	}
+	for n := range e.bindings {
+		b := &e.bindings[n]
+		old := !b.ip.Is4() && time.Duration(c.Time.UnixNano()-b.last) > day
+		if !b.live || b.last >= start || !old && (!b.ip.Is4() || !contains(c.Covered, b.ip)) {
+			continue
+		}
+		to := slices.IndexFunc(e.bindings, func(o binding) bool {
+			return o.live && o.last >= start && o.mac == b.mac && o.ip.Is4() == b.ip.Is4()
+		})
+		if to < 0 {
+			continue
+		}
+		i.release(e, b)
+		if next := &e.bindings[to]; b.ip.Is4() && next.since > b.since {
+			i.tell(e, Event{Time: c.Time, Event: "moved", From: b.ip.String(), To: next.ip.String()})
+		}
+	}
+}
+
+// tellApart lets hardware that shares one serial too widely be told apart: a
+// serial on more interfaces than a recorder has is no identity.
+func (i *Inventory) tellApart(e *entry) {
+	if len(e.macs) <= maxMACsPerSerial {
+		return
+	}
+	for _, k := range e.keys {
+		if k.kind() == keySerial || k.kind() == keyMaker {
+			delete(i.keys, k)
+			i.share(keyName(k))
+		}
+	}
+	e.keys = slices.DeleteFunc(slices.Clone(e.keys), func(k key) bool { return i.shared[keyName(k)] })
+	i.touch(e)
+}
+
+// expire ends the exceptions that are over.
+func (i *Inventory) expire(e *entry, now time.Time) {
+	if e.people == nil || len(e.people.exceptions) == 0 {
+		return
+	}
+	kept := e.people.exceptions[:0:0]
+	for _, x := range e.people.exceptions {
+		if now.Before(x.Expires) {
+			kept = append(kept, x)
+			continue
+		}
+		i.append(Event{Time: now, Device: e.id, Event: "exception_expired", From: x.Policy + " " + x.ID, Evidence: "owner " + x.Owner + ", expired " + x.Expires.Format(time.DateOnly)})
+	}
+	if len(kept) != len(e.people.exceptions) {
+		e.people.exceptions = kept
+		i.touch(e)
+	}
+}
+
+// retain forgets what may not be kept any longer.
+func (i *Inventory) retain(e *entry, now time.Time) {
+	if e.annotated() {
+		return
+	}
+	r := i.opt.Retention
+	limit := r.Devices
+	switch {
+	case e.tracked:
+	case e.randomOnly() && !e.classified():
+		limit = r.RandomMAC
+	case !e.classified():
+		limit = r.Unclassified
+	default:
+		limit = r.NonCamera
+	}
+	if limit > 0 && now.Sub(at(e.last)) > limit {
+		i.forget(e)
+	}
+}
+
+// classified tells whether anything says what the device is.
+func (e *entry) classified() bool { return e.claims.class != "unknown" }
+
+// Expire ends the exceptions that are over by now; the agent calls it between
+// cycles, so that an expiry never waits for one.
+func (i *Inventory) Expire() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, e := range i.devices {
+		i.expire(e, i.now())
+	}
+}
+
+// Rejudge judges every device anew by its stored evidence, with
+// Options.Judge: after new rules or another policy. No packet is sent.
+func (i *Inventory) Rejudge() int {
+	if i.opt.Judge == nil {
+		return 0
+	}
+	i.mu.RLock()
+	ids := make([]string, 0, len(i.devices))
+	for id := range i.devices {
+		ids = append(ids, id)
+	}
+	i.mu.RUnlock()
+	slices.Sort(ids)
+	for _, id := range ids {
+		i.rejudge(id)
+	}
+	return len(ids)
+}
+
+func (i *Inventory) rejudge(id string) {
+	dev, ok := i.Device(id)
+	if !ok || i.opt.Judge == nil {
+		return
+	}
+	identity, verdicts := i.opt.Judge(dev, i.Evidence(id))
+	i.Commit(id, identity, verdicts, i.now())
+}

@@ -1,0 +1,258 @@
+package inventory
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What an edit may fail by; callers turn these into a status.
+var (
+	ErrNoDevice = errors.New("no such device")
+	ErrReadOnly = errors.New("the inventory is open for reading only")
+	// ErrInvalid: the edit itself is wrong; its text says how.
+	ErrInvalid = errors.New("invalid")
+	// ErrDeferred: the edit holds, but is not on disk yet.
+	ErrDeferred = errors.New("kept in memory, not on disk yet")
+)
+
+// edit runs a change to one device under the lock and waits until it is on
+// disk.
+func (i *Inventory) edit(what, id, by string, change func(e *entry, now time.Time) error) error {
+	i.mu.Lock()
+	err := i.change(id, by, change)
+	i.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("inventory: %s %s: %w", what, id, err)
+	}
+	if err := i.Sync(); err != nil {
+		return fmt.Errorf("inventory: %s %s: %w: %w", what, id, ErrDeferred, err)
+	}
+	return nil
+}
+
+func (i *Inventory) change(id, by string, change func(e *entry, now time.Time) error) error {
+	switch e := i.find(id); {
+	case i.readOnly:
+		return ErrReadOnly
+	case strings.TrimSpace(by) == "":
+		return fmt.Errorf("%w: who does it is not told (by)", ErrInvalid)
+	case e == nil:
+		return ErrNoDevice
+	default:
+		return change(e, i.now())
+	}
+}
+
+// Except grants an exception: x needs Policy, Owner, Reason, By and Expires in
+// the future. It returns the exception with its id.
+func (i *Inventory) Except(id string, x Exception) (Exception, error) {
+	err := i.edit("except", id, x.By, func(e *entry, now time.Time) error {
+		for name, v := range map[string]string{"policy": x.Policy, "owner": x.Owner, "reason": x.Reason} {
+			if strings.TrimSpace(v) == "" {
+				return fmt.Errorf("%w: an exception needs %s", ErrInvalid, name)
+			}
+		}
+		if !x.Expires.After(now) {
+			return fmt.Errorf("%w: an exception needs an expiry in the future, not %s", ErrInvalid, x.Expires.Format(time.RFC3339))
+		}
+		x.ID, x.Created, x.Expires = "x-"+deviceID("")[2:10], now, x.Expires.UTC()
+		p := e.person()
+		p.exceptions = append(slices.Clip(p.exceptions), x)
+		i.touch(e)
+		i.tell(e, Event{
+			Time: now, Event: "excepted", To: x.Policy + " " + x.ID + " until " + x.Expires.Format(time.RFC3339), By: x.By,
+			Evidence: "owner " + x.Owner + ": " + x.Reason,
+		})
+		return nil
+	})
+	return x, err
+}
+
+// Unexcept withdraws an exception by its id, or, where exception names a
+// policy, every exception of the device under that policy.
+func (i *Inventory) Unexcept(id, exception, by, reason string) error {
+	return i.edit("unexcept", id, by, func(e *entry, now time.Time) error {
+		p := e.person()
+		kept := p.exceptions[:0:0]
+		for _, x := range p.exceptions {
+			if x.ID != exception && x.Policy != exception {
+				kept = append(kept, x)
+				continue
+			}
+			i.tell(e, Event{Time: now, Event: "exception_withdrawn", From: x.Policy + " " + x.ID, By: by, Evidence: reason})
+		}
+		if len(kept) == len(p.exceptions) {
+			return fmt.Errorf("%w: no exception %q", ErrInvalid, exception)
+		}
+		p.exceptions = kept
+		i.touch(e)
+		return nil
+	})
+}
+
+// Remove takes down a person's word that the device was taken away. A sighting
+// after that makes it present again, with the event "returned".
+func (i *Inventory) Remove(id, by, reason string) error {
+	return i.edit("remove", id, by, func(e *entry, now time.Time) error {
+		if strings.TrimSpace(reason) == "" {
+			return fmt.Errorf("%w: a removal needs a reason", ErrInvalid)
+		}
+		from := e.state
+		e.state = Removed
+		e.person().removal = &Removal{Reason: reason, By: by, Time: now}
+		i.touch(e)
+		i.tell(e, Event{Time: now, Event: "removed", From: string(from), To: string(Removed), By: by, Evidence: reason})
+		return nil
+	})
+}
+
+// AnnotationChange changes the fields that are not nil.
+type AnnotationChange struct {
+	Location *string `json:"location"`
+	Owner    *string `json:"owner"`
+	Acquired *string `json:"acquired"` // YYYY-MM-DD or ""
+	Note     *string `json:"note"`
+}
+
+// maxAnnotation bounds one annotation, in bytes.
+const maxAnnotation = 2048
+
+// Annotate keeps what only a person knows; where the date of acquisition
+// changes, the device is judged anew.
+func (i *Inventory) Annotate(id string, c AnnotationChange, by string) error {
+	dated := false
+	err := i.edit("annotate", id, by, func(e *entry, now time.Time) error {
+		if c.Acquired != nil && *c.Acquired != "" {
+			if _, err := time.Parse(time.DateOnly, *c.Acquired); err != nil {
+				return fmt.Errorf("%w: acquired %q is no date (needs YYYY-MM-DD)", ErrInvalid, *c.Acquired)
+			}
+		}
+		a := &e.person().annotations
+		was := *a
+		for _, f := range []struct{ to, from *string }{{&a.Location, c.Location}, {&a.Owner, c.Owner}, {&a.Acquired, c.Acquired}, {&a.Note, c.Note}} {
+			if f.from != nil {
+				*f.to = clip(strings.ToValidUTF8(*f.from, "?"), maxAnnotation)
+			}
+		}
+		if was == *a {
+			return nil
+		}
+		dated = was.Acquired != a.Acquired
+		i.touch(e)
+		i.tell(e, Event{Time: now, Event: "annotated", From: was.line(), To: a.line(), By: by})
+		return nil
+	})
+	if dated {
+		i.rejudge(id)
+	}
+	return err
+}
+
+func (a Annotations) line() string {
+	var parts []string
+	for _, f := range [][2]string{{"location", a.Location}, {"owner", a.Owner}, {"acquired", a.Acquired}, {"note", a.Note}} {
+		if f[1] != "" {
+			parts = append(parts, f[0]+"="+f[1])
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Bases are what a determination may rest on.
+var Bases = []string{"label", "document", "maker_letter", "inspection"}
+
+// Determine takes down a person's finding on who made the device; nil takes it
+// back. The device is judged anew.
+func (i *Inventory) Determine(id string, d *Determination, by string) error {
+	err := i.edit("determine", id, by, func(e *entry, now time.Time) error {
+		p := e.person()
+		from, to, why := p.determination.line(), "", ""
+		if d != nil {
+			if strings.TrimSpace(d.Manufacturer) == "" || !slices.Contains(Bases, d.Basis) {
+				return fmt.Errorf("%w: a determination needs a manufacturer and a basis (%s)", ErrInvalid, strings.Join(Bases, ", "))
+			}
+			fresh := *d
+			fresh.By = cmp.Or(d.By, by)
+			if fresh.Date.IsZero() {
+				fresh.Date = now
+			}
+			p.determination = &fresh
+			to, why = fresh.line(), fresh.Note
+		} else {
+			if p.determination == nil {
+				return fmt.Errorf("%w: there is no determination to take back", ErrInvalid)
+			}
+			p.determination = nil
+		}
+		i.touch(e)
+		i.tell(e, Event{Time: now, Event: "determined", From: from, To: to, By: by, Evidence: why})
+		return nil
+	})
+	if err == nil || errors.Is(err, ErrDeferred) {
+		i.rejudge(id)
+	}
+	return err
+}
+
+func (d *Determination) line() string {
+	if d == nil {
+		return ""
+	}
+	return d.Manufacturer + " (" + d.Basis + ")"
+}
+
+// Merge is a person's word that two ids are one device. It returns the id that
+// lives on.
+func (i *Inventory) Merge(id, other, by, reason string) (string, error) {
+	kept := ""
+	err := i.edit("merge", id, by, func(e *entry, now time.Time) error {
+		o := i.find(other)
+		if o == nil || o == e {
+			return fmt.Errorf("%w: %s is not another device", ErrInvalid, other)
+		}
+		delete(i.apart, pair(e.id, o.id))
+		i.store.dropApart(pair(e.id, o.id))
+		kept = i.merge(e, o, now, by, reason).id
+		return nil
+	})
+	return kept, err
+}
+
+// Split undoes a merge: id is the one that was merged away. The two are not
+// merged again unless a person says so.
+func (i *Inventory) Split(id, by, reason string) error {
+	return i.edit("split", id, by, func(_ *entry, now time.Time) error {
+		u := i.undo[id]
+		if u == nil {
+			return fmt.Errorf("%w: no merge of %s that could be undone", ErrInvalid, id)
+		}
+		_, err := i.restore(u, now, by, reason)
+		return err
+	})
+}
+
+// Merged is one merge that can be undone.
+type Merged struct {
+	Kept string    `json:"kept"`
+	Gone string    `json:"gone"`
+	Time time.Time `json:"time"`
+}
+
+// Merges lists the merges into a device that can be undone.
+func (i *Inventory) Merges(id string) []Merged {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	out := []Merged{}
+	e := i.find(id)
+	for _, u := range i.undo {
+		if e != nil && i.find(u.kept) == e {
+			out = append(out, Merged{Kept: e.id, Gone: u.gone, Time: at(u.time)})
+		}
+	}
+	slices.SortFunc(out, func(a, b Merged) int { return cmp.Or(a.Time.Compare(b.Time), strings.Compare(a.Gone, b.Gone)) })
+	return out
+}

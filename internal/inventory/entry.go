@@ -1,0 +1,253 @@
+package inventory
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+// entry is a device as it is kept in memory: small, because there may be a
+// hundred thousand. What is seldom needed (evidence, reasons) is in cold.
+type entry struct {
+	id       string
+	state    State
+	first    int64 // Unix nanoseconds, as all times here
+	last     int64
+	returned int64
+	// confirmed is when a serial, endpoint or payload MAC of this device was
+	// last repeated.
+	confirmed int64
+	stored    int64 // last, as the store has it
+	bindings  []binding
+	bindSeq   uint32
+	macs      []hwaddr // every MAC that is its own
+	keys      []key
+	hostnames []string
+	sources   []string
+	iface     string
+	reach     string
+	port      string // switch port
+	claims    *claims
+	verdicts  []policy.Verdict
+	serial    string
+	people    *people
+	marks     []mark
+	cold      *cold  // decoded, or nil
+	packed    []byte // memory inventory: cold, encoded
+
+	missed    uint8
+	sibling   bool // shares its address with another device, rightly
+	tracked   bool // something suggested a camera: its history is in the chain
+	warm      bool // in Inventory.warm
+	dirty     bool // the small part awaits the writer
+	coldDirty bool
+	gone      bool // merged or expired: no longer in the inventory
+}
+
+// claims are what the identity says, shared between like devices.
+type claims struct {
+	manufacturer, brand, model, firmware string
+	class                                fingerprint.Class
+	certainty                            float64
+	channels                             int
+	maybe                                bool // may be a camera
+}
+
+var noClaims = &claims{class: fingerprint.ClassUnknown}
+
+// people is what persons said of a device.
+type people struct {
+	determination *Determination
+	annotations   Annotations
+	exceptions    []Exception
+	removal       *Removal
+}
+
+// binding is the device at one IP, with the MAC seen there, since a time.
+type binding struct {
+	ip    netip.Addr
+	mac   hwaddr // zero when the network shows none
+	live  bool
+	no    uint32 // within the device, never reused
+	iface string
+	since int64
+	last  int64
+}
+
+// cold is the part of a device that is read when it is judged or shown alone.
+type cold struct {
+	items          []item
+	reasons        []fingerprint.Reason
+	contradictions []string
+}
+
+// maxBindings bounds the addresses one device is remembered under.
+const maxBindings = 16
+
+func (e *entry) binding(no uint32) *binding {
+	for n := range e.bindings {
+		if e.bindings[n].no == no {
+			return &e.bindings[n]
+		}
+	}
+	return nil
+}
+
+// liveAt returns the live binding to ip.
+func (e *entry) liveAt(ip netip.Addr) *binding {
+	for n := range e.bindings {
+		if e.bindings[n].ip == ip && e.bindings[n].live {
+			return &e.bindings[n]
+		}
+	}
+	return nil
+}
+
+// hardware tells whether anything but an address identifies the device.
+func (e *entry) hardware() bool { return len(e.macs) > 0 || len(e.keys) > 0 }
+
+func (e *entry) burnedIn() bool { return slices.ContainsFunc(e.macs, hwaddr.burnedIn) }
+
+// randomOnly tells whether the device was seen under locally administered
+// MACs only.
+func (e *entry) randomOnly() bool { return len(e.macs) > 0 && !e.burnedIn() }
+
+func (e *entry) annotated() bool { return e.people != nil }
+
+func (e *entry) person() *people {
+	if e.people == nil {
+		e.people = &people{}
+	}
+	return e.people
+}
+
+// public builds the device as others see it.
+func (i *Inventory) public(e *entry, detailed bool) Device {
+	c := e.claims
+	d := Device{
+		ID: e.id, Site: i.opt.Site,
+		IPs: e.addresses(), MACs: e.macTexts(), Hostnames: none(e.hostnames),
+		Interface: e.iface, Reachability: e.reach, SwitchPort: e.port,
+		Manufacturer: c.manufacturer, Brand: c.brand, Model: c.model, Firmware: c.firmware,
+		Serial: e.serial, Class: c.class, Certainty: c.certainty, Channels: c.channels,
+		State: e.state, Sources: none(e.sources),
+		FirstSeen: at(e.first), LastSeen: at(e.last), Returned: at(e.returned),
+		Verdicts: i.excepted(e), Reasons: []fingerprint.Reason{}, Contradictions: []string{},
+	}
+	if d.Reachability == "" {
+		d.Reachability = "ip"
+	}
+	if p := e.people; p != nil {
+		d.Determination, d.Annotations, d.Removal = p.determination, p.annotations, p.removal
+		d.Exceptions = slices.Clone(p.exceptions)
+	}
+	if detailed {
+		if held := i.coldOf(e); held != nil {
+			d.Reasons, d.Contradictions = none(held.reasons), none(held.contradictions)
+		}
+	}
+	return d
+}
+
+// excepted returns the verdicts with the exceptions in force marked.
+func (i *Inventory) excepted(e *entry) []policy.Verdict {
+	if e.people == nil || len(e.people.exceptions) == 0 {
+		return none(e.verdicts)
+	}
+	now := i.now()
+	out := slices.Clone(e.verdicts)
+	for n := range out {
+		out[n].Excepted = slices.ContainsFunc(e.people.exceptions, func(x Exception) bool {
+			return x.Policy == out[n].Policy && now.Before(x.Expires)
+		})
+	}
+	return none(out)
+}
+
+// addresses are the live ones, latest first, or the last one known.
+func (e *entry) addresses() []string {
+	out := make([]string, 0, 1)
+	for _, b := range e.latest() {
+		if b.live && len(out) < maxBindings {
+			out = append(out, b.ip.String())
+		}
+	}
+	if len(out) == 0 && len(e.bindings) > 0 {
+		out = append(out, e.latest()[0].ip.String())
+	}
+	return out
+}
+
+// latest returns the bindings, the latest first; IPv4 before IPv6.
+func (e *entry) latest() []binding {
+	if len(e.bindings) < 2 {
+		return e.bindings
+	}
+	out := slices.Clone(e.bindings)
+	slices.SortStableFunc(out, func(a, b binding) int {
+		if a.ip.Is4() != b.ip.Is4() {
+			if a.ip.Is4() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.since, a.since), a.ip.Compare(b.ip))
+	})
+	return out
+}
+
+func (e *entry) macTexts() []string {
+	out := make([]string, 0, len(e.macs))
+	for _, m := range e.macs {
+		out = append(out, m.String())
+	}
+	return out
+}
+
+// addMAC keeps the list with the lowest burned-in MAC first.
+func (e *entry) addMAC(m hwaddr) bool {
+	if slices.Contains(e.macs, m) {
+		return false
+	}
+	e.macs = append(slices.Clip(e.macs), m)
+	slices.SortFunc(e.macs, compareMACs)
+	return true
+}
+
+// sorted returns the entries by first sight, then id.
+func (i *Inventory) sorted() []*entry {
+	out := make([]*entry, 0, len(i.devices))
+	for _, e := range i.devices {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id))
+	})
+	return out
+}
+
+// touch marks the small part of e as changed, to be seen and to be stored.
+func (i *Inventory) touch(e *entry) {
+	i.changes++
+	i.enqueue(e)
+}
+
+// at turns stored nanoseconds into a time; 0 is the zero time.
+func at(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+// none turns nil into an empty slice, so that JSON shows [] and not null.
+func none[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

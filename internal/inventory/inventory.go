@@ -1,0 +1,238 @@
+// Package inventory is the memory of a site: its devices across address
+// changes, their states, the chain of events, exceptions and determinations,
+// and the store that keeps them.
+package inventory
+
+import (
+	"context"
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+	"weak"
+
+	"go.uber.org/zap"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+// Options say where an inventory lives and what it may remember. The zero
+// value is an inventory in memory that keeps every device for ever.
+type Options struct {
+	Dir          string // directory of camcensus.db; "" keeps everything in memory
+	Site         string
+	MissingAfter int // completed coverages without a sign; 0 means 3
+	Retention    Retention
+	Hostnames    string // cameras (the default) | all | none
+	Now          func() time.Time
+	Log          *zap.Logger
+	// Judge judges stored evidence anew, without a packet; see Rejudge.
+	Judge Judge
+	// DetailLimit is the number of devices up to which Devices carries
+	// Reasons and Contradictions; above it only Device does. 0 means 20000.
+	DetailLimit int
+}
+
+// Judge says what the evidence of a device adds up to and what the policies
+// make of it.
+type Judge func(dev Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict)
+
+// Retention is how long devices are kept after their last sign; 0 means for
+// ever. Devices in which nothing ever suggested a camera leave no event
+// behind.
+type Retention struct {
+	Unclassified time.Duration // nothing tells what it is
+	NonCamera    time.Duration // known to be something else
+	RandomMAC    time.Duration // unclassified, seen under locally administered MACs only
+	Devices      time.Duration // cameras and all else that was ever counted
+}
+
+// DefaultRetention is the one of DESIGN section 6.
+var DefaultRetention = Retention{Unclassified: 30 * day, NonCamera: 30 * day, RandomMAC: day}
+
+const day = 24 * time.Hour
+
+// Inventory is the memory of one site. Its methods may be called from any
+// goroutine.
+type Inventory struct {
+	opt  Options
+	log  *zap.Logger
+	seed maphash.Seed
+
+	mu      sync.RWMutex
+	devices map[string]*entry
+	alias   map[string]string // a merged id to the id that lives on
+	macs    map[hwaddr]*entry
+	keys    map[key]*entry
+	atIP    map[netip.Addr]*entry
+	alsoAt  map[netip.Addr][]*entry // further devices at an address
+	shared  map[string]bool         // identities that several devices show: no identity
+	apart   map[[2]string]bool      // pairs a person split: never merged by themselves
+	undo    map[string]*merged      // by the id that was merged away
+	words   map[string]string       // interned short strings
+	warm    []*entry                // entries whose evidence is decoded, oldest first
+	records recent
+
+	sourceSets   map[string][]string
+	sameClaims   map[claims]*claims
+	sameVerdicts map[string][]policy.Verdict
+	keptRecords  []keptRecord // memory inventory
+
+	chain      chain
+	created    time.Time
+	cycle      int
+	cycleStart time.Time
+	changes    uint64 // grows with every visible change
+	snapshot   weak.Pointer[snapshot]
+	readOnly   bool
+
+	store *store // nil in memory
+}
+
+// snapshot is one cached answer of Devices.
+type snapshot struct {
+	changes uint64
+	devices []Device
+}
+
+// Open opens or creates the inventory. It refuses when another process holds
+// it (ErrLocked).
+func Open(ctx context.Context, o Options) (*Inventory, error) {
+	i := newInventory(o)
+	if o.Dir == "" {
+		return i, nil
+	}
+	if err := i.openStore(ctx); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+func newInventory(o Options) *Inventory {
+	if o.MissingAfter <= 0 {
+		o.MissingAfter = 3
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Hostnames == "" {
+		o.Hostnames = "cameras"
+	}
+	if o.DetailLimit == 0 {
+		o.DetailLimit = 20000
+	}
+	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed()}
+	i.reset()
+	i.created = o.Now().UTC()
+	i.cycleStart = i.created
+	return i
+}
+
+func (i *Inventory) reset() {
+	i.devices = map[string]*entry{}
+	i.alias = map[string]string{}
+	i.macs = map[hwaddr]*entry{}
+	i.keys = map[key]*entry{}
+	i.atIP = map[netip.Addr]*entry{}
+	i.alsoAt = map[netip.Addr][]*entry{}
+	i.shared = map[string]bool{}
+	i.apart = map[[2]string]bool{}
+	i.undo = map[string]*merged{}
+	i.words = map[string]string{}
+}
+
+// Created is when the inventory's store was made.
+func (i *Inventory) Created() time.Time {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.created
+}
+
+// Devices returns every device, oldest first. The slice and all it points to
+// are never changed again; the caller must not change them either. Above
+// Options.DetailLimit devices Reasons and Contradictions are left empty (use
+// Device for those), and Each spares the copy.
+func (i *Inventory) Devices() []Device {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if s := i.snapshot.Value(); s != nil && s.changes == i.changes {
+		return s.devices
+	}
+	s := &snapshot{changes: i.changes, devices: make([]Device, 0, len(i.devices))}
+	detailed := len(i.devices) <= i.opt.DetailLimit
+	for _, e := range i.sorted() {
+		s.devices = append(s.devices, i.public(e, detailed))
+	}
+	i.snapshot = weak.Make(s)
+	return s.devices
+}
+
+// Each shows every device, without Reasons and Contradictions, in no order,
+// until yield returns false. yield must not call the inventory.
+func (i *Inventory) Each(yield func(*Device) bool) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	for _, e := range i.devices {
+		d := i.public(e, false)
+		if !yield(&d) {
+			return
+		}
+	}
+}
+
+// Device returns one device with its reasons, by its id or by one that was
+// merged into it.
+func (i *Inventory) Device(id string) (Device, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.find(id)
+	if e == nil {
+		return Device{}, false
+	}
+	return i.public(e, true), true
+}
+
+// Len is the number of devices.
+func (i *Inventory) Len() int {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return len(i.devices)
+}
+
+// find follows aliases.
+func (i *Inventory) find(id string) *entry {
+	for range 64 {
+		if e := i.devices[id]; e != nil {
+			return e
+		}
+		next, ok := i.alias[id]
+		if !ok {
+			return nil
+		}
+		id = next
+	}
+	return nil
+}
+
+// now is the injected clock in UTC.
+func (i *Inventory) now() time.Time { return i.opt.Now().UTC() }
+
+// intern returns one shared copy of a short string.
+func (i *Inventory) intern(s string) string {
+	if s == "" || len(s) > 96 {
+		return s
+	}
+	if w, ok := i.words[s]; ok {
+		return w
+	}
+	if len(i.words) > 1<<16 {
+		clear(i.words)
+	}
+	w := string([]byte(s))
+	i.words[w] = w
+	return w
+}

@@ -1,0 +1,368 @@
+package inventory
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// merged is what it takes to undo a merge.
+type merged struct {
+	kept, gone string
+	time       int64
+	offset     uint32 // what was added to gone's binding numbers
+	hot, cold  []byte // gone, as it was
+}
+
+// at returns the devices with a live binding to ip.
+func (i *Inventory) at(ip netip.Addr) []*entry {
+	first := i.atIP[ip]
+	if first == nil {
+		return nil
+	}
+	return append([]*entry{first}, i.alsoAt[ip]...)
+}
+
+func (i *Inventory) addAddress(ip netip.Addr, e *entry) {
+	first := i.atIP[ip]
+	switch {
+	case first == nil:
+		i.atIP[ip] = e
+	case first != e && !slices.Contains(i.alsoAt[ip], e):
+		i.alsoAt[ip] = append(i.alsoAt[ip], e)
+	}
+}
+
+func (i *Inventory) dropAddress(ip netip.Addr, e *entry) {
+	also := slices.DeleteFunc(slices.Clone(i.alsoAt[ip]), func(o *entry) bool { return o == e })
+	if i.atIP[ip] == e {
+		delete(i.atIP, ip)
+		if len(also) > 0 {
+			i.atIP[ip], also = also[0], also[1:]
+		}
+	}
+	if len(also) == 0 {
+		delete(i.alsoAt, ip)
+		return
+	}
+	i.alsoAt[ip] = also
+}
+
+// pair names two devices without order.
+func pair(a, b string) [2]string {
+	if a > b {
+		a, b = b, a
+	}
+	return [2]string{a, b}
+}
+
+func keyName(k key) string { return "key " + strconv.FormatUint(uint64(k), 16) }
+
+// merge makes one device of two and returns it: the older one's id lives on,
+// the other's becomes an alias.
+func (i *Inventory) merge(a, b *entry, t time.Time, by, why string) *entry {
+	if cmp.Or(cmp.Compare(a.first, b.first), -cmp.Compare(len(a.macs), len(b.macs)), cmp.Compare(a.id, b.id)) > 0 {
+		a, b = b, a
+	}
+	return i.mergeInto(a, b, t, by, why)
+}
+
+func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *entry {
+	u := &merged{kept: keep.id, gone: gone.id, time: t.UnixNano(), offset: keep.bindSeq, hot: encodeEntry(gone, nil)}
+	if c := i.coldOf(gone); c != nil {
+		u.cold = encodeCold(c, nil)
+	}
+	i.mergeEvidence(keep, gone, u.offset)
+	i.forget(gone)
+	i.mergeFacts(keep, gone)
+	for _, b := range gone.bindings {
+		b.no += u.offset
+		keep.bindings = append(slices.Clip(keep.bindings), b)
+		if b.live {
+			i.addAddress(b.ip, keep)
+		}
+	}
+	keep.bindSeq += gone.bindSeq
+	i.foldBindings(keep)
+	i.trimBindings(keep)
+	for _, m := range gone.macs {
+		i.addHardware(keep, m)
+	}
+	for _, k := range gone.keys {
+		i.keys[k] = keep
+		if !slices.Contains(keep.keys, k) {
+			keep.keys = append(slices.Clip(keep.keys), k)
+		}
+	}
+	i.alias[gone.id] = keep.id
+	i.records.rename(gone.id, keep.id)
+	if !gone.provisional() || by != "" {
+		i.undo[gone.id] = u
+		i.store.putMerge(u)
+	}
+	i.store.putAlias(gone.id, keep.id)
+	i.touch(keep)
+	i.tell(keep, Event{Time: t, Event: "merged", From: gone.id, To: keep.id, By: by, Evidence: why})
+	return keep
+}
+
+// provisional: nothing but an address was ever known of it.
+func (e *entry) provisional() bool { return !e.hardware() && !e.tracked && !e.annotated() }
+
+// foldBindings joins two bindings to the same address and MAC.
+func (i *Inventory) foldBindings(e *entry) {
+	out := e.bindings[:0:0]
+	renamed := map[uint32]uint32{}
+	for _, b := range e.bindings {
+		n := slices.IndexFunc(out, func(o binding) bool {
+			return o.ip == b.ip && (o.mac == b.mac || o.mac.zero() || b.mac.zero())
+		})
+		if n < 0 {
+			out = append(out, b)
+			continue
+		}
+		o := &out[n]
+		renamed[b.no] = o.no
+		if o.mac.zero() {
+			o.mac = b.mac
+		}
+		o.live = o.live || b.live
+		o.since, o.last = min(o.since, b.since), max(o.last, b.last)
+	}
+	e.bindings = out
+	if c := i.coldOf(e); c != nil && len(renamed) > 0 {
+		for n := range c.items {
+			if to, ok := renamed[c.items[n].bind]; ok {
+				c.items[n].bind = to
+			}
+		}
+		i.keepCold(e, c)
+	}
+}
+
+func (i *Inventory) mergeEvidence(keep, gone *entry, offset uint32) {
+	keep.marks = nil
+	given := i.coldOf(gone)
+	if given == nil {
+		return
+	}
+	c := i.coldOf(keep)
+	if c == nil {
+		c = &cold{}
+	}
+	for _, it := range given.items {
+		if it.bind != 0 {
+			it.bind += offset
+		}
+		c.items = append(c.items, it)
+	}
+	if len(c.reasons) == 0 {
+		c.reasons, c.contradictions = given.reasons, given.contradictions
+	}
+	c.bound()
+	i.keepCold(keep, c)
+}
+
+func (i *Inventory) mergeFacts(keep, gone *entry) {
+	keep.first, keep.last = min(keep.first, gone.first), max(keep.last, gone.last)
+	keep.confirmed = max(keep.confirmed, gone.confirmed)
+	keep.returned = max(keep.returned, gone.returned)
+	if gone.state == Present || keep.state == Removed {
+		keep.state = gone.state
+	}
+	keep.missed = min(keep.missed, gone.missed)
+	keep.tracked = keep.tracked || gone.tracked
+	keep.sibling = keep.sibling && gone.sibling
+	if len(keep.verdicts) == 0 || !flagged(keep.verdicts) && flagged(gone.verdicts) || keep.claims == noClaims {
+		keep.claims, keep.verdicts, keep.serial = gone.claims, gone.verdicts, cmp.Or(keep.serial, gone.serial)
+	}
+	for _, s := range gone.sources {
+		if !slices.Contains(keep.sources, s) {
+			keep.sources = i.sourceSet(keep.sources, s)
+		}
+	}
+	for _, h := range gone.hostnames {
+		if !slices.Contains(keep.hostnames, h) {
+			keep.hostnames = append(slices.Clip(keep.hostnames), h)
+		}
+	}
+	set(&keep.port, gone.port)
+	if gone.people == nil {
+		return
+	}
+	p, g := keep.person(), gone.people
+	if p.determination == nil {
+		p.determination = g.determination
+	}
+	a := &p.annotations
+	a.Location, a.Owner = cmp.Or(a.Location, g.annotations.Location), cmp.Or(a.Owner, g.annotations.Owner)
+	a.Acquired, a.Note = cmp.Or(a.Acquired, g.annotations.Acquired), cmp.Or(a.Note, g.annotations.Note)
+	p.exceptions = append(slices.Clip(p.exceptions), g.exceptions...)
+	if keep.state != Removed {
+		p.removal = nil
+	}
+}
+
+// forget takes a device out of every index.
+func (i *Inventory) forget(e *entry) {
+	e.gone = true
+	delete(i.devices, e.id)
+	for _, m := range e.macs {
+		if i.macs[m] == e {
+			delete(i.macs, m)
+		}
+	}
+	for _, k := range e.keys {
+		if i.keys[k] == e {
+			delete(i.keys, k)
+		}
+	}
+	for _, b := range e.bindings {
+		i.dropAddress(b.ip, e)
+	}
+	i.changes++
+	i.enqueue(e)
+}
+
+// restore undoes a merge: gone lives again, with what came from its hardware.
+func (i *Inventory) restore(u *merged, t time.Time, by, why string) (*entry, error) {
+	keep := i.find(u.kept)
+	if keep == nil {
+		return nil, fmt.Errorf("inventory: split %s from %s: the latter is no longer there", u.gone, u.kept)
+	}
+	e, err := decodeEntry(i, u.hot)
+	if err != nil {
+		return nil, fmt.Errorf("inventory: split %s from %s: %w", u.gone, u.kept, err)
+	}
+	c := &cold{}
+	if u.cold != nil {
+		if c, err = decodeCold(i, u.cold); err != nil {
+			return nil, fmt.Errorf("inventory: split %s from %s: %w", u.gone, u.kept, err)
+		}
+	}
+	delete(i.alias, u.gone)
+	delete(i.undo, u.gone)
+	i.apart[pair(keep.id, e.id)] = true
+	i.store.dropMerge(u, keep.id)
+	e.state, e.gone = keep.state, false
+	i.devices[e.id] = e
+	i.giveBack(keep, e)
+	for n := range e.bindings {
+		if e.bindings[n].live = e.bindings[n].live && keep.liveAt(e.bindings[n].ip) == nil; e.bindings[n].live {
+			i.addAddress(e.bindings[n].ip, e)
+		}
+	}
+	i.keepCold(e, c)
+	i.touch(e)
+	i.touch(keep)
+	i.tell(keep, Event{Time: t, Event: "split", From: keep.id, To: e.id, By: by, Evidence: why})
+	return e, nil
+}
+
+// giveBack takes from keep what is e's: its MACs, keys and bindings.
+func (i *Inventory) giveBack(keep, e *entry) {
+	keep.macs = slices.DeleteFunc(slices.Clone(keep.macs), func(m hwaddr) bool { return slices.Contains(e.macs, m) })
+	keep.keys = slices.DeleteFunc(slices.Clone(keep.keys), func(k key) bool { return slices.Contains(e.keys, k) })
+	for _, m := range e.macs {
+		i.macs[m] = e
+	}
+	for _, k := range e.keys {
+		i.keys[k] = e
+	}
+	lost := map[uint32]bool{}
+	ended := []netip.Addr{}
+	keep.bindings = slices.DeleteFunc(slices.Clone(keep.bindings), func(b binding) bool {
+		of := slices.ContainsFunc(e.bindings, func(o binding) bool { return o.ip == b.ip && o.mac == b.mac })
+		if mine := of || slices.Contains(e.macs, b.mac); !mine || len(keep.bindings) == 1 {
+			return false
+		}
+		lost[b.no] = true
+		ended = append(ended, b.ip)
+		return true
+	})
+	for _, ip := range ended {
+		if keep.liveAt(ip) == nil {
+			i.dropAddress(ip, keep)
+		}
+	}
+	keep.marks = nil
+	if c := i.coldOf(keep); c != nil {
+		c.items = slices.DeleteFunc(slices.Clone(c.items), func(it item) bool { return lost[it.bind] })
+		i.keepCold(keep, c)
+	}
+}
+
+// gateway finds out that one MAC stands for many addresses: proxy ARP or a
+// router. Such a MAC is no identity; each address becomes a device of its own.
+// It returns the device that now stands at ip, or nil when nothing changed.
+func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) *entry {
+	if mac.zero() || len(e.bindings) <= maxAddressesPerMAC {
+		return nil
+	}
+	var at []binding
+	for _, b := range e.bindings {
+		if b.live && b.mac == mac && b.ip.Is4() {
+			at = append(at, b)
+		}
+	}
+	if len(at) <= maxAddressesPerMAC {
+		return nil
+	}
+	i.share(macName(mac.String()))
+	delete(i.macs, mac)
+	e.macs = slices.DeleteFunc(slices.Clone(e.macs), func(m hwaddr) bool { return m == mac })
+	slices.SortFunc(at, func(a, b binding) int { return a.ip.Compare(b.ip) })
+	here := e
+	for n, b := range at {
+		owner := e
+		if n > 0 {
+			owner = i.splitOff(e, b)
+		}
+		if own := owner.liveAt(b.ip); own != nil {
+			own.mac = hwaddr{}
+		}
+		if b.ip == ip {
+			here = owner
+		}
+	}
+	e.marks = nil
+	i.touch(e)
+	return here
+}
+
+// splitOff makes a device of one binding.
+func (i *Inventory) splitOff(e *entry, b binding) *entry {
+	fresh := &entry{
+		id: i.newID(""), state: Present, first: b.since, last: b.last, claims: noClaims, sources: e.sources,
+		iface: b.iface, reach: e.reach, bindSeq: b.no, bindings: []binding{b},
+	}
+	i.devices[fresh.id] = fresh
+	i.dropAddress(b.ip, e)
+	i.addAddress(b.ip, fresh)
+	e.bindings = slices.DeleteFunc(slices.Clone(e.bindings), func(o binding) bool { return o.no == b.no })
+	if c := i.coldOf(e); c != nil {
+		given := &cold{}
+		kept := c.items[:0:0]
+		for _, it := range c.items {
+			if it.bind == b.no {
+				given.items = append(given.items, it)
+			} else {
+				kept = append(kept, it)
+			}
+		}
+		c.items = kept
+		i.keepCold(e, c)
+		i.keepCold(fresh, given)
+	}
+	i.touch(fresh)
+	return fresh
+}
+
+// share marks an identity as one that several devices show.
+func (i *Inventory) share(name string) {
+	i.shared[name] = true
+	i.store.putShared(name)
+}

@@ -1,0 +1,283 @@
+package inventory
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"camcensus/discovery"
+	"camcensus/fingerprint"
+)
+
+// Observation is one sighting or one probe's answer, parsed.
+type Observation struct {
+	Time      time.Time
+	Source    string
+	Interface string
+	IP        netip.Addr       // invalid when only a MAC is known
+	MAC       net.HardwareAddr // as the network shows it; nil when it does not
+	Kind      string           // record kind, "" when the packet merely showed life
+	Evidence  []fingerprint.Evidence
+	Record    discovery.Record // the bytes, kept when they make a device flagged
+	Hostname  string
+	// Reachability is ip or layer2; "" leaves what is known.
+	Reachability string
+	SwitchPort   string
+	Departed     bool // a goodbye
+	Solicited    bool // answered to a question put to this host alone
+}
+
+// Seen is what an observation came to.
+type Seen struct {
+	Device  string // its id; "" when the observation named no host
+	New     bool
+	Changed bool // its evidence or address is new: worth judging again
+}
+
+// Observe takes in one observation: it finds or makes the device, binds it to
+// the address and keeps the evidence.
+func (i *Inventory) Observe(o Observation) Seen {
+	if o.Time.IsZero() {
+		o.Time = i.now()
+	}
+	o.IP = o.IP.Unmap().WithZone("")
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.readOnly {
+		return Seen{}
+	}
+	ids := readIdentities(o.Evidence)
+	if m, ok := hardwareAddress(o.MAC); ok && !i.shared[macName(m.String())] {
+		ids.mac = m
+	}
+	e, isNew := i.resolve(&o, &ids)
+	if e == nil {
+		return Seen{}
+	}
+	no, bound := i.bind(e, &o, &ids)
+	changed := i.learn(e, no, &o)
+	i.describe(e, &o)
+	i.sign(e, &o)
+	i.records.keep(e.id, o.Record)
+	if split := i.gateway(e, ids.mac, o.IP); split != nil {
+		return Seen{Device: split.id, New: isNew, Changed: true}
+	}
+	return Seen{Device: e.id, New: isNew, Changed: isNew || bound || changed}
+}
+
+// bind puts the device at the address of the observation. It returns the
+// number of the binding and whether it is new.
+func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, bool) {
+	if !o.IP.IsValid() {
+		return i.unbound(e), false
+	}
+	now := o.Time.UnixNano()
+	mac := ids.mac
+	for n := range e.bindings {
+		b := &e.bindings[n]
+		if b.ip != o.IP || !(b.mac == mac || b.mac.zero() || mac.zero()) {
+			continue
+		}
+		fresh := !b.live || b.mac != mac && !mac.zero()
+		if !mac.zero() {
+			b.mac = mac
+		}
+		b.last = max(b.last, now)
+		if !b.live && i.takeAddress(e, b, o) {
+			i.moved(e, b, o)
+		}
+		if fresh {
+			i.touch(e)
+		}
+		return b.no, fresh
+	}
+	e.bindSeq++
+	b := binding{ip: o.IP, mac: mac, no: e.bindSeq, iface: i.intern(o.Interface), since: now, last: now}
+	e.bindings = append(slices.Clip(e.bindings), b)
+	added := &e.bindings[len(e.bindings)-1]
+	if i.takeAddress(e, added, o) {
+		i.moved(e, added, o)
+	}
+	no := added.no
+	i.trimBindings(e)
+	i.touch(e)
+	return no, true
+}
+
+// unbound is the binding that evidence without an address belongs to: the
+// current one, or none.
+func (i *Inventory) unbound(e *entry) uint32 {
+	for _, b := range e.latest() {
+		if b.live {
+			return b.no
+		}
+	}
+	return 0
+}
+
+// takeAddress makes the binding live and ends those of other devices that
+// the address now contradicts. It always returns true, unless it was live.
+func (i *Inventory) takeAddress(e *entry, b *binding, o *Observation) bool {
+	if b.live {
+		return false
+	}
+	for _, other := range i.at(o.IP) {
+		held := other.liveAt(o.IP)
+		if other == e || held == nil || held.mac == b.mac && (e.sibling || other.sibling) {
+			continue
+		}
+		i.release(other, held)
+	}
+	b.live = true
+	i.addAddress(o.IP, e)
+	return true
+}
+
+// release ends a binding; the device keeps it as its last known address.
+func (i *Inventory) release(e *entry, b *binding) {
+	b.live = false
+	i.dropAddress(b.ip, e)
+	i.touch(e)
+}
+
+// moved ends the bindings that the new one replaces, and says so: those of
+// the same MAC and family that gave no sign in this cycle. A device that shows
+// both addresses in one cycle simply has two.
+func (i *Inventory) moved(e *entry, b *binding, o *Observation) {
+	from := ""
+	for n := range e.bindings {
+		old := &e.bindings[n]
+		if old == b || old.ip == b.ip || old.mac != b.mac || old.ip.Is4() != b.ip.Is4() || !b.ip.Is4() {
+			continue
+		}
+		if old.live && old.last < i.cycleStart.UnixNano() {
+			i.release(e, old)
+			from = old.ip.String()
+		}
+	}
+	if from == "" && i.addressless(e, b) {
+		from = e.lastAddress(b)
+	}
+	if from != "" && from != b.ip.String() {
+		i.tell(e, Event{Time: o.Time, Event: "moved", From: from, To: b.ip.String(), Evidence: o.Source})
+	}
+}
+
+// addressless: every other binding had ended before.
+func (i *Inventory) addressless(e *entry, b *binding) bool {
+	return b.ip.Is4() && !slices.ContainsFunc(e.bindings, func(o binding) bool { return o.live && o.no != b.no && o.ip.Is4() })
+}
+
+// lastAddress is where the device was seen last before b.
+func (e *entry) lastAddress(b *binding) string {
+	var last *binding
+	for n := range e.bindings {
+		o := &e.bindings[n]
+		if o.no != b.no && o.ip.Is4() && (last == nil || o.last > last.last) {
+			last = o
+		}
+	}
+	if last == nil || last.last > b.last {
+		return ""
+	}
+	return last.ip.String()
+}
+
+// trimBindings forgets the oldest ended bindings, then the oldest.
+func (i *Inventory) trimBindings(e *entry) {
+	for len(e.bindings) > maxBindings {
+		oldest := 0
+		for n, b := range e.bindings[:len(e.bindings)-1] {
+			o := e.bindings[oldest]
+			if o.live && !b.live || o.live == b.live && b.last < o.last {
+				oldest = n
+			}
+		}
+		if b := &e.bindings[oldest]; b.live {
+			i.release(e, b)
+		}
+		e.bindings = slices.Delete(slices.Clone(e.bindings), oldest, oldest+1)
+	}
+}
+
+// describe keeps what an observation says beside its evidence.
+func (i *Inventory) describe(e *entry, o *Observation) {
+	changed := false
+	if o.Source != "" && !slices.Contains(e.sources, o.Source) && len(e.sources) < 32 {
+		e.sources = i.sourceSet(e.sources, o.Source)
+		changed = true
+	}
+	changed = set(&e.iface, i.intern(o.Interface)) || changed
+	changed = set(&e.reach, i.intern(o.Reachability)) || changed
+	changed = set(&e.port, i.intern(clip(o.SwitchPort, 128))) || changed
+	if o.Hostname != "" && i.keepsNames(e) && !slices.Contains(e.hostnames, o.Hostname) && len(e.hostnames) < 8 {
+		e.hostnames = append(slices.Clip(e.hostnames), clip(o.Hostname, 253))
+		slices.Sort(e.hostnames)
+		changed = true
+	}
+	if changed {
+		i.touch(e)
+	}
+}
+
+// sourceSet returns the sorted set with one more source, shared between all
+// devices that have the same.
+func (i *Inventory) sourceSet(s []string, add string) []string {
+	out := append(slices.Clone(s), i.intern(add))
+	slices.Sort(out)
+	name := ""
+	for _, one := range out {
+		name += one + " "
+	}
+	if i.sourceSets == nil || len(i.sourceSets) > 4096 {
+		i.sourceSets = map[string][]string{}
+	}
+	if known, ok := i.sourceSets[name]; ok {
+		return known
+	}
+	out = slices.Clip(out)
+	i.sourceSets[name] = out
+	return out
+}
+
+// set puts a non-empty value in place; it reports a change.
+func set(field *string, value string) bool {
+	if value == "" || *field == value {
+		return false
+	}
+	*field = value
+	return true
+}
+
+// sign counts the observation as a sign of life.
+func (i *Inventory) sign(e *entry, o *Observation) {
+	now := o.Time.UnixNano()
+	if o.Departed {
+		e.missed = max(e.missed, uint8(min(i.opt.MissingAfter-1, 250)))
+		return
+	}
+	if now > e.last {
+		e.last = now
+		i.changes++
+		if e.last-e.stored > int64(time.Hour) {
+			i.enqueue(e)
+		}
+	}
+	if now >= i.cycleStart.UnixNano() {
+		e.missed = 0
+	}
+	if e.state == Present {
+		return
+	}
+	if e.state == Removed && e.people != nil && e.people.removal != nil && !o.Time.After(e.people.removal.Time) {
+		return
+	}
+	from := e.state
+	e.state, e.returned = Present, now
+	if e.people != nil {
+		e.people.removal = nil
+	}
+	i.tell(e, Event{Time: o.Time, Event: "returned", From: string(from), To: string(Present), Evidence: o.Source})
+	i.touch(e)
+}

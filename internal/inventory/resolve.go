@@ -1,0 +1,396 @@
+package inventory
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"camcensus/fingerprint"
+)
+
+// Limits of what an identity may span before it is taken for one that many
+// devices show.
+const (
+	maxAddressesPerMAC = 4 // IPv4, at the same time: more is a gateway or proxy ARP
+	maxMACsPerSerial   = 4 // interfaces of one recorder
+	inheritAge         = time.Hour
+)
+
+// resolve finds the device an observation belongs to, or makes one.
+func (i *Inventory) resolve(o *Observation, ids *identities) (*entry, bool) {
+	if ids.mac.zero() && !o.IP.IsValid() && !ids.any() {
+		return nil, false
+	}
+	var e *entry
+	if ids.mac.zero() {
+		i.inheritMAC(o, ids)
+	}
+	isNew := false
+	if !ids.mac.zero() {
+		e, isNew = i.resolveMAC(o, ids)
+	} else {
+		e, isNew = i.resolveAddress(o, ids)
+	}
+	i.remember(e, o, ids)
+	return e, isNew
+}
+
+// inheritMAC: what comes from an address that a MAC was seen at just now is
+// of that MAC.
+func (i *Inventory) inheritMAC(o *Observation, ids *identities) {
+	if len(o.MAC) > 0 {
+		return // the network shows a MAC, but one that names no device
+	}
+	for _, e := range i.at(o.IP) {
+		b := e.liveAt(o.IP)
+		if b != nil && !b.mac.zero() && e.state == Present && o.Time.UnixNano()-b.last < int64(inheritAge) {
+			ids.mac = b.mac
+			return
+		}
+	}
+}
+
+// resolveMAC: the network shows a MAC of its own for the host.
+func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
+	e := i.macs[ids.mac]
+	known := i.byKey(ids, true)
+	if e == nil {
+		switch {
+		case known != nil && i.mayJoinMAC(known, ids):
+			i.addHardware(known, ids.mac)
+			e = known
+		default:
+			e = i.adopt(o, ids)
+		}
+	}
+	if e == nil {
+		return i.create(o, ids, ids.mac.burnedIn()), true
+	}
+	if other := i.behind(e, o, ids); other != nil {
+		return other, other.first == o.Time.UnixNano() && other.last == 0
+	}
+	if known != nil && known != e && i.mayMerge(e, known, ids) {
+		e = i.merge(e, known, o.Time, "", "same serial or endpoint")
+	}
+	if x := i.provisional(o, e); x != nil {
+		e = i.merge(e, x, o.Time, "", "address "+o.IP.String()+" is at "+ids.mac.String())
+	}
+	return e, false
+}
+
+// resolveAddress: no MAC is to be seen (a routed network, a gateway's MAC).
+func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, bool) {
+	here := i.candidate(o, ids)
+	known := i.byKey(ids, false)
+	switch {
+	case known != nil && here != nil && known != here.entry:
+		if here.conflict == noConflict && !here.entry.burnedIn() && i.mayMerge(known, here.entry, ids) {
+			return i.merge(known, here.entry, o.Time, "", "same serial, endpoint or MAC"), false
+		}
+		known.sibling = known.sibling || here.conflict == otherPort
+		return known, false
+	case known != nil:
+		return known, false
+	case here == nil:
+		return i.create(o, ids, false), true
+	case here.conflict == samePort:
+		fresh := i.create(o, ids, false)
+		i.handOver(here.entry, fresh, o)
+		return fresh, true
+	case here.conflict == otherPort:
+		fresh := i.create(o, ids, false)
+		fresh.sibling = true
+		return fresh, true
+	case here.entry.state != Present && here.entry.hardware() && !ids.any():
+		// It was away and does not say who it is: perhaps another has the
+		// address now. Its serial will tell, and merge them.
+		return i.create(o, ids, false), true
+	}
+	return here.entry, false
+}
+
+// conflict is how an observation contradicts a device at its address.
+type conflict int
+
+const (
+	noConflict conflict = iota
+	samePort            // another device took the address
+	otherPort           // another device shares the address
+)
+
+// place is a device at the address of an observation.
+type place struct {
+	entry    *entry
+	conflict conflict
+}
+
+// candidate picks, of the devices at the address, the one that the
+// observation fits best.
+func (i *Inventory) candidate(o *Observation, ids *identities) *place {
+	var best *place
+	for _, e := range i.at(o.IP) {
+		b := e.liveAt(o.IP)
+		if b == nil {
+			continue
+		}
+		p := &place{entry: e, conflict: i.contradiction(e, b, o, ids)}
+		if best == nil || p.conflict < best.conflict ||
+			p.conflict == best.conflict && i.speaksOn(e, b, o) && !i.speaksOn(best.entry, best.entry.liveAt(o.IP), o) {
+			best = p
+		}
+	}
+	return best
+}
+
+// contradiction compares serials and endpoints that one source tells.
+func (i *Inventory) contradiction(e *entry, b *binding, o *Observation, ids *identities) conflict {
+	if !ids.any() && ids.cert == 0 || i.holdsKey(e, ids) {
+		return noConflict
+	}
+	c := i.coldOf(e)
+	if c == nil {
+		return noConflict
+	}
+	worst := noConflict
+	for n := range c.items {
+		it := &c.items[n]
+		if it.bind != b.no || !identityField(&it.Evidence) {
+			continue
+		}
+		for m := range o.Evidence {
+			ev := &o.Evidence[m]
+			if ev.Source != it.Source || ev.Field != it.Field || ev.Value == it.Value || !identityField(ev) {
+				continue
+			}
+			if ev.Port != it.Port {
+				worst = max(worst, otherPort)
+			} else if ev.Field != "sha256" && !it.history {
+				return samePort
+			}
+		}
+	}
+	return worst
+}
+
+// identityField: two devices differ in it, one device does not change it.
+func identityField(e *fingerprint.Evidence) bool {
+	switch e.Field {
+	case "serial":
+		return e.Source != "tls" && normalSerial(e.Value) != ""
+	case "epr", "udn":
+		return normalUUID(e.Value) != ""
+	case "sha256":
+		return e.Source == "tls"
+	case "mac":
+		return e.Source != "arp" && e.Source != "ndp" && e.Source != "neighbor" && e.Source != "snmp"
+	}
+	return false
+}
+
+func (i *Inventory) holdsKey(e *entry, ids *identities) bool {
+	for _, k := range ids.keys {
+		if slices.Contains(e.keys, k) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(ids.payload, func(m hwaddr) bool { return slices.Contains(e.macs, m) })
+}
+
+// speaksOn tells whether the device answered before on the port.
+func (i *Inventory) speaksOn(e *entry, b *binding, o *Observation) bool {
+	if b == nil || len(o.Evidence) == 0 || o.Evidence[0].Port == 0 {
+		return false
+	}
+	c := i.coldOf(e)
+	return c != nil && slices.ContainsFunc(c.items, func(it item) bool {
+		return it.bind == b.no && it.Port == o.Evidence[0].Port
+	})
+}
+
+// behind finds or makes the device that shares e's address and MAC but says
+// on another port that it is not e: a port forwarded to a camera.
+func (i *Inventory) behind(e *entry, o *Observation, ids *identities) *entry {
+	if !o.IP.IsValid() || len(o.Evidence) == 0 || o.Evidence[0].Port == 0 {
+		return nil
+	}
+	b := e.liveAt(o.IP)
+	if b == nil {
+		return nil
+	}
+	for _, other := range i.at(o.IP) {
+		if ob := other.liveAt(o.IP); other != e && ob != nil && ob.mac == ids.mac && other.sibling &&
+			(i.holdsKey(other, ids) || !ids.any() && i.speaksOn(other, ob, o)) {
+			return other
+		}
+	}
+	if i.contradiction(e, b, o, ids) != otherPort {
+		return nil
+	}
+	fresh := i.create(o, ids, false)
+	fresh.sibling = true
+	return fresh
+}
+
+// byKey finds a device by payload MAC (where the network shows none), serial
+// or endpoint.
+func (i *Inventory) byKey(ids *identities, macSeen bool) *entry {
+	for _, k := range ids.keys {
+		if e := i.keys[k]; e != nil && k.kind() != keyEndpoint {
+			return e
+		}
+	}
+	if !macSeen {
+		for _, m := range ids.payload {
+			if e := i.macs[m]; e != nil && !i.shared[macName(m.String())] {
+				return e
+			}
+		}
+	}
+	for _, k := range ids.keys {
+		if e := i.keys[k]; e != nil && (!macSeen || !e.burnedIn()) {
+			return e
+		}
+	}
+	return nil
+}
+
+// mayJoinMAC: a new MAC may be another interface of a known device, or the
+// MAC of one that was known without.
+func (i *Inventory) mayJoinMAC(e *entry, ids *identities) bool {
+	if !e.burnedIn() {
+		return true
+	}
+	return i.serialAgrees(e, ids) && len(e.macs) < maxMACsPerSerial
+}
+
+// mayMerge: the identities of both agree firmly enough, and nobody split them.
+func (i *Inventory) mayMerge(a, b *entry, ids *identities) bool {
+	if i.apart[pair(a.id, b.id)] {
+		return false
+	}
+	if a.burnedIn() && b.burnedIn() {
+		return (i.serialAgrees(a, ids) || i.serialAgrees(b, ids)) && len(a.macs)+len(b.macs) <= maxMACsPerSerial
+	}
+	return true
+}
+
+func (i *Inventory) serialAgrees(e *entry, ids *identities) bool {
+	return slices.ContainsFunc(ids.keys, func(k key) bool {
+		return k.kind() == keySerial && slices.Contains(e.keys, k)
+	})
+}
+
+// adopt: a device known at this address without a MAC learns its MAC.
+func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
+	if len(o.MAC) == 0 {
+		return nil
+	}
+	x := i.macless(o.IP)
+	if x == nil || x.burnedIn() || len(x.macs) > 0 || x.state != Present || i.contradiction(x, x.liveAt(o.IP), o, ids) != noConflict {
+		return nil
+	}
+	if len(x.keys) > 0 && ids.any() && !i.holdsKey(x, ids) {
+		return nil
+	}
+	i.addHardware(x, ids.mac)
+	return x
+}
+
+// provisional is a device that this cycle made of the address alone, before
+// its MAC was seen.
+func (i *Inventory) provisional(o *Observation, e *entry) *entry {
+	x := i.macless(o.IP)
+	if x == nil || x == e || x.hardware() || x.first < i.cycleStart.UnixNano() || x.sibling || i.apart[pair(e.id, x.id)] {
+		return nil
+	}
+	return x
+}
+
+func (i *Inventory) macless(ip netip.Addr) *entry {
+	for _, x := range i.at(ip) {
+		if b := x.liveAt(ip); b != nil && b.mac.zero() {
+			return x
+		}
+	}
+	return nil
+}
+
+// create makes a device from an observation.
+func (i *Inventory) create(o *Observation, ids *identities, ofMAC bool) *entry {
+	identity := ids.identity
+	switch {
+	case ofMAC:
+		identity = "mac\x00" + ids.mac.String()
+	case ids.mac.zero() && len(ids.payload) > 0:
+		identity = "mac\x00" + ids.payload[0].String()
+	case !ids.mac.zero():
+		if i.macs[ids.mac] == nil {
+			identity = "" // a locally administered MAC
+		}
+	}
+	e := &entry{id: i.newID(identity), state: Present, first: o.Time.UnixNano(), claims: noClaims}
+	i.devices[e.id] = e
+	if !ids.mac.zero() && i.macs[ids.mac] == nil {
+		i.addHardware(e, ids.mac)
+	}
+	i.touch(e)
+	return e
+}
+
+// handOver gives a device that took over an address what the former holder
+// seemed to say there after it last said who it was.
+func (i *Inventory) handOver(from, to *entry, o *Observation) {
+	b := from.liveAt(o.IP)
+	c := i.coldOf(from)
+	if b == nil || c == nil {
+		return
+	}
+	kept, given := c.items[:0:0], &cold{}
+	for _, it := range c.items {
+		if it.bind == b.no && it.Seen.UnixNano() > from.confirmed && !identityField(&it.Evidence) {
+			it.bind = 1
+			given.items = append(given.items, it)
+			continue
+		}
+		kept = append(kept, it)
+	}
+	if len(given.items) == 0 {
+		return
+	}
+	c.items = kept
+	from.marks, to.marks = nil, nil
+	i.keepCold(from, c)
+	i.keepCold(to, given)
+}
+
+// remember files the device under the identities it showed.
+func (i *Inventory) remember(e *entry, o *Observation, ids *identities) {
+	if e == nil {
+		return
+	}
+	for _, k := range ids.keys {
+		if owner := i.keys[k]; owner == nil && !i.shared[keyName(k)] {
+			i.keys[k] = e
+			e.keys = append(slices.Clip(e.keys), k)
+			i.touch(e)
+		}
+	}
+	if i.holdsKey(e, ids) {
+		e.confirmed = max(e.confirmed, o.Time.UnixNano())
+	}
+	if ids.mac.zero() && len(e.macs) == 0 {
+		for _, m := range ids.payload {
+			if i.macs[m] == nil && !i.shared[macName(m.String())] {
+				i.addHardware(e, m)
+				break
+			}
+		}
+	}
+}
+
+func (i *Inventory) addHardware(e *entry, m hwaddr) {
+	if e.addMAC(m) {
+		i.macs[m] = e
+		i.touch(e)
+	}
+}
