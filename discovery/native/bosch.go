@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -12,7 +11,7 @@ import (
 var bosch = vendor{
 	name:      "bosch",
 	summary:   "Bosch cameras, encoders and recorders (UDP 1757)",
-	requests:  []discovery.Request{{Name: "search", Bytes: boschSearch, To: "broadcast:1757"}},
+	requests:  []request{{"search", boschSearch, "broadcast:1757", 2}},
 	answers:   func(raw []byte) bool { return isBoschBinary(raw) || isBoschXML(raw) },
 	read:      readBosch,
 	redact:    func(raw []byte) []byte { return blankTag(raw, "sessionKey") },

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"strings"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -12,7 +11,7 @@ import (
 var dvrip = vendor{
 	name:      "dvrip",
 	summary:   "older Dahua cameras and recorders and their relabels (UDP 5050)",
-	requests:  []discovery.Request{{Name: "search", Bytes: dvripSearch(), To: "broadcast:5050"}},
+	requests:  []request{{"search", dvripSearch(), "broadcast:5050", 2}},
 	answers:   func(raw []byte) bool { return len(raw) >= dvripFixed && raw[0] == 0xb3 },
 	read:      readDVRIP,
 	localPort: 5050,

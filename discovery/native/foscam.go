@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -14,7 +13,7 @@ import (
 var foscam = vendor{
 	name:      "foscam",
 	summary:   "Foscam's old line and its clones (UDP 10000)",
-	requests:  []discovery.Request{{Name: "search", Bytes: foscamSearch(), To: "broadcast:10000"}},
+	requests:  []request{{"search", foscamSearch(), "broadcast:10000", 2}},
 	answers:   func(raw []byte) bool { return len(raw) >= foscamSize && bytes.HasPrefix(raw, []byte("MO_I")) },
 	read:      readFoscam,
 	localPort: 10000,

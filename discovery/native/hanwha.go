@@ -3,7 +3,6 @@ package native
 import (
 	"net/url"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -11,7 +10,7 @@ import (
 var hanwha = vendor{
 	name:      "hanwha",
 	summary:   "Hanwha Vision (Wisenet, Samsung Techwin) cameras and recorders (UDP 7701)",
-	requests:  []discovery.Request{{Name: "search", Bytes: append([]byte{1}, make([]byte, 261)...), To: "broadcast:7701"}},
+	requests:  []request{{"search", append([]byte{1}, make([]byte, 261)...), "broadcast:7701", 2}},
 	answers:   func(raw []byte) bool { return len(raw) >= 0x85 && raw[0] == 0x0b },
 	read:      readHanwha,
 	localPort: 7711,

@@ -5,9 +5,13 @@
 package native
 
 import (
-	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
 
 	"camcensus/discovery"
+	"camcensus/discovery/exchange"
 	"camcensus/discovery/facts"
 )
 
@@ -19,7 +23,7 @@ type vendor struct {
 	name    string // source name and record kind
 	summary string
 	// requests is every message of the protocol that this program holds.
-	requests []discovery.Request
+	requests []request
 	// answers tells the protocol's answers from all else that arrives.
 	answers func(raw []byte) bool
 	// read adds the facts of an answer.
@@ -33,9 +37,23 @@ type vendor struct {
 	listenGroup string
 }
 
+// request is one message and how often it is sent in a cycle.
+type request struct {
+	name  string
+	bytes []byte
+	to    string // "broadcast:PORT" or a group with its port
+	sends int
+}
+
 // vendors is the table. VStarcam and Topsee are left out on purpose: their
 // answers hold clear-text passwords.
 var vendors = []vendor{tvt, xmeye, hanwha, bosch, vivotek, sony, panasonic, foscam, ubiquiti, tplink, dvrip}
+
+// Answers are awaited for a window; a question is repeated after a pause.
+const (
+	window = 4 * time.Second
+	pause  = time.Second
+)
 
 // Settings are the same for every line of the table.
 type Settings struct {
@@ -48,19 +66,73 @@ var Protocols = protocols()
 func protocols() []discovery.Protocol {
 	var list []discovery.Protocol
 	for _, v := range vendors {
-		list = append(list, discovery.Protocol{
-			Name:     v.name,
-			Summary:  v.summary,
-			Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} },
-			New: func(env discovery.Env, settings any) (discovery.Source, error) {
-				return nil, errors.New("not built yet")
-			},
-			Kinds:    []string{v.name},
-			Fields:   v.fields,
-			Requests: v.requests,
-		})
+		list = append(list, v.protocol())
 	}
 	return list
+}
+
+func (v vendor) protocol() discovery.Protocol {
+	p := discovery.Protocol{
+		Name:     v.name,
+		Summary:  v.summary,
+		Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} },
+		New:      v.open,
+		Kinds:    []string{v.name},
+		Fields:   v.fields,
+	}
+	for _, r := range v.requests {
+		p.Requests = append(p.Requests, discovery.Request{Name: r.name, Bytes: r.bytes, To: r.to})
+	}
+	return p
+}
+
+func (v vendor) open(env discovery.Env, settings any) (discovery.Source, error) {
+	s, ok := settings.(*Settings)
+	if !ok {
+		return nil, fmt.Errorf("%s: settings are %T", v.name, settings)
+	}
+	return exchange.New(env, v.name, s.Enabled, v.conversation()), nil
+}
+
+func (v vendor) conversation() exchange.Conversation {
+	talk := exchange.Conversation{
+		Sockets: []exchange.Socket{{Port: v.localPort}},
+		Window:  window,
+		Read:    v.hear,
+	}
+	if v.listenGroup != "" {
+		group := netip.MustParseAddrPort(v.listenGroup)
+		talk.Sockets[0].Join = group.Addr()
+		talk.Groups = []netip.AddrPort{group}
+	}
+	for n, r := range v.requests {
+		var times []time.Duration
+		for range r.sends {
+			times = append(times, time.Duration(len(times))*pause+time.Duration(n)*pause/4)
+		}
+		talk.Questions = append(talk.Questions, exchange.Question{
+			To: destination(r.to), At: exchange.At(times...), Message: func(string) []byte { return r.bytes },
+		})
+	}
+	return talk
+}
+
+func destination(to string) netip.AddrPort {
+	if port, ok := strings.CutPrefix(to, "broadcast:"); ok {
+		to = exchange.Broadcast.String() + ":" + port
+	}
+	return netip.MustParseAddrPort(to)
+}
+
+// hear keeps an answer without what is secret in it.
+func (v vendor) hear(raw []byte) []exchange.Heard {
+	if len(raw) > maxAnswer || !v.answers(raw) {
+		return nil
+	}
+	if v.redact != nil {
+		raw = v.redact(raw)
+	}
+	return []exchange.Heard{{Kind: v.name, Raw: raw}}
 }
 
 // fields reads one answer. Anything else has no fields.

@@ -3,7 +3,6 @@ package native
 import (
 	"encoding/binary"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -11,7 +10,7 @@ import (
 var panasonic = vendor{
 	name:      "panasonic",
 	summary:   "Panasonic and i-PRO cameras and recorders (Easy IP, UDP 10670)",
-	requests:  []discovery.Request{{Name: "search", Bytes: panasonicSearch(), To: "broadcast:10670"}},
+	requests:  []request{{"search", panasonicSearch(), "broadcast:10670", 2}},
 	answers:   isPanasonic,
 	read:      readPanasonic,
 	localPort: 10669,

@@ -3,7 +3,6 @@ package native
 import (
 	"bytes"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -11,7 +10,7 @@ import (
 var sony = vendor{
 	name:     "sony",
 	summary:  "Sony cameras (UDP 2380)",
-	requests: []discovery.Request{{Name: "ENQ:allinfo", Bytes: []byte("\x02ENQ:allinfo\xff\x03"), To: "broadcast:2380"}},
+	requests: []request{{"ENQ:allinfo", []byte("\x02ENQ:allinfo\xff\x03"), "broadcast:2380", 2}},
 	answers: func(raw []byte) bool {
 		return len(raw) > 8 && raw[0] == 2 && bytes.Contains(raw, []byte("MAC:")) && !bytes.HasPrefix(raw[1:], []byte("ENQ:"))
 	},

@@ -3,7 +3,6 @@ package native
 import (
 	"bytes"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -11,9 +10,9 @@ import (
 var tplink = vendor{
 	name:    "tplink",
 	summary: "TP-Link cameras, doorbells and hubs (Tapo, VIGI, Kasa; UDP 20002)",
-	requests: []discovery.Request{
-		{Name: "query", Bytes: tplinkQuery, To: "broadcast:20002"},
-		{Name: "query", Bytes: tplinkQuery, To: "broadcast:20004"},
+	requests: []request{
+		{"query", tplinkQuery, "broadcast:20002", 2},
+		{"query", tplinkQuery, "broadcast:20004", 1},
 	},
 	answers: func(raw []byte) bool {
 		return len(raw) > tplinkHeader && raw[0] == 2 && bytes.Contains(raw, []byte(`"result"`))

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"strconv"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -14,7 +13,7 @@ import (
 var tvt = vendor{
 	name:        "tvt",
 	summary:     "TVT cameras and recorders and their relabels (MHED, UDP 23456)",
-	requests:    []discovery.Request{{Name: "search", Bytes: tvtSearch(), To: "234.55.55.55:23456"}},
+	requests:    []request{{"search", tvtSearch(), "234.55.55.55:23456", 1}},
 	answers:     isTVT,
 	read:        readTVT,
 	localPort:   23456,

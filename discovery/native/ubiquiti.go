@@ -3,7 +3,6 @@ package native
 import (
 	"encoding/binary"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -12,11 +11,9 @@ import (
 var ubiquiti = vendor{
 	name:    "ubiquiti",
 	summary: "Ubiquiti equipment, UniFi and airVision cameras among it (UDP 10001)",
-	requests: []discovery.Request{
-		{Name: "search v1", Bytes: []byte{1, 0, 0, 0}, To: "233.89.188.1:10001"},
-		{Name: "search v1", Bytes: []byte{1, 0, 0, 0}, To: "broadcast:10001"},
-		{Name: "search v2", Bytes: []byte{2, 8, 0, 0}, To: "233.89.188.1:10001"},
-		{Name: "search v2", Bytes: []byte{2, 8, 0, 0}, To: "broadcast:10001"},
+	requests: []request{
+		{"search v1", []byte{1, 0, 0, 0}, "broadcast:10001", 1},
+		{"search v2", []byte{2, 8, 0, 0}, "broadcast:10001", 1},
 	},
 	answers: isUbiquiti,
 	read:    readUbiquiti,

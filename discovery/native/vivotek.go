@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -12,7 +11,7 @@ import (
 var vivotek = vendor{
 	name:     "vivotek",
 	summary:  "VIVOTEK cameras (UDP 10000)",
-	requests: []discovery.Request{{Name: "search", Bytes: append([]byte{vivotekSession}, vivotekMagic...), To: "broadcast:10000"}},
+	requests: []request{{"search", append([]byte{vivotekSession}, vivotekMagic...), "broadcast:10000", 2}},
 	answers:  func(raw []byte) bool { return len(raw) > 5 && bytes.HasPrefix(raw[1:], vivotekMagic) },
 	read:     readVivotek,
 }

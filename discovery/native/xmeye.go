@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"strings"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -16,7 +15,7 @@ import (
 var xmeye = vendor{
 	name:      "xmeye",
 	summary:   "Xiongmai cameras and recorders (NetSurveillance, UDP 34569)",
-	requests:  []discovery.Request{{Name: "search", Bytes: xmeyeSearch(), To: "broadcast:34569"}},
+	requests:  []request{{"search", xmeyeSearch(), "broadcast:34569", 2}},
 	answers:   isXMeye,
 	read:      readXMeye,
 	localPort: 34569,

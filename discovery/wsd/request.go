@@ -34,16 +34,22 @@ const (
 type question struct {
 	name     string
 	template string
+	// How often it is sent in a cycle over IPv4 and IPv6. All sources share 60
+	// group packets per interface, so the question that most devices answer gets the most.
+	sends4, sends6 int
+	// unicast: it goes to the hosts of routed networks as well.
+	unicast bool
 }
 
 // questions are the probes of one cycle: untyped with empty children (which
-// more devices answer than one without), one for each of the two ONVIF types,
-// and the OASIS dialect of printers and PCs.
+// more devices answer than one without), one for each of the two ONVIF types
+// (TP-Link answers the untyped one with a fault), and the OASIS dialect of
+// printers and PCs.
 var questions = []question{
-	{"Probe untyped", probe(open2005, `<d:Probe><d:Types/><d:Scopes/></d:Probe>`)},
-	{"Probe NetworkVideoTransmitter", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/network/wsdl">dp0:NetworkVideoTransmitter</d:Types></d:Probe>`)},
-	{"Probe Device", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/device/wsdl">dp0:Device</d:Types></d:Probe>`)},
-	{"Probe 2009", probe(open2009, `<d:Probe/>`)},
+	{"Probe untyped", probe(open2005, `<d:Probe><d:Types/><d:Scopes/></d:Probe>`), 3, 2, true},
+	{"Probe NetworkVideoTransmitter", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/network/wsdl">dp0:NetworkVideoTransmitter</d:Types></d:Probe>`), 3, 1, true},
+	{"Probe Device", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/device/wsdl">dp0:Device</d:Types></d:Probe>`), 2, 1, false},
+	{"Probe 2009", probe(open2009, `<d:Probe/>`), 1, 1, false},
 }
 
 func probe(open, body string) string {
@@ -58,7 +64,11 @@ func (q question) bytes(token string) []byte {
 func requests() []discovery.Request {
 	var list []discovery.Request
 	for _, q := range questions {
-		for _, to := range []string{"239.255.255.250:3702", "[ff02::c]:3702", "unicast:3702"} {
+		destinations := []string{"239.255.255.250:3702", "[ff02::c]:3702"}
+		if q.unicast {
+			destinations = append(destinations, "unicast:3702")
+		}
+		for _, to := range destinations {
 			list = append(list, discovery.Request{Name: q.name, Bytes: q.bytes(fixedToken), To: to})
 		}
 	}
