@@ -223,4 +223,7 @@ func (p *plan) cameraLike() bool {
 	})
 }
 
+// IsCameraClass tells whether the class is that of a camera or its like.
+func IsCameraClass(c Class) bool { return slices.Contains(cameraClasses, c) }
+
 var cameraClasses = []Class{ClassCamera, ClassRecorder, ClassDoorbell, ClassIntercom, ClassAccessControl, ClassEncoder}
