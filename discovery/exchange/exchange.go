@@ -8,6 +8,7 @@ package exchange
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,6 +69,10 @@ type Heard struct {
 	Token     string // the token that it repeats, "" for none
 	Announced bool
 	Departed  bool
+	// Hosts are the addresses that the answer gives for the host it is about.
+	// Where the sender is none of them it speaks for another (an mDNS
+	// reflector).
+	Hosts []netip.Addr
 }
 
 // At returns the times as they are.
@@ -88,7 +93,12 @@ type Source struct {
 
 // New returns the source of a protocol.
 func New(env discovery.Env, name string, settings discovery.Enabled, talk Conversation) *Source {
-	return &Source{env: env, talk: talk, board: NewBoard(name, settings.Auto()), gate: newGate()}
+	return NewOn(env, NewBoard(name, settings.Auto()), talk)
+}
+
+// NewOn is New for a protocol that does more than converse and keeps a board.
+func NewOn(env discovery.Env, board *Board, talk Conversation) *Source {
+	return &Source{env: env, talk: talk, board: board, gate: newGate()}
 }
 
 // Status implements discovery.Source.
@@ -161,19 +171,42 @@ func (s *Source) deliver(d discovery.Datagram, raw []byte, asked *asked, sink di
 	}
 	for _, h := range s.talk.Read(raw) {
 		solicited := asked.repeats(from, h.Token)
+		ip, about := subject(scope, from, h.Hosts)
+		if !about {
+			h = Heard{Key: "reflected"}
+		}
 		key := h.Key
 		if key == "" {
 			key = string(h.Raw)
 		}
-		if !s.gate.fresh(from, key, solicited, d.Time) {
+		if !s.gate.fresh(ip, key, solicited, d.Time) {
 			continue
 		}
 		sink(discovery.Sighting{
-			Time: d.Time, Source: s.board.source, Interface: place, IP: from, Port: d.From.Port(),
+			Time: d.Time, Source: s.board.source, Interface: place, IP: ip, Port: d.From.Port(),
 			Kind: h.Kind, Raw: h.Raw, Solicited: solicited,
 			Announced: h.Announced, Departed: h.Departed,
 		})
 	}
+}
+
+// subject is the host that an answer is about: its sender, or the host in scope
+// that the sender speaks for. About hosts elsewhere nothing is believed.
+func subject(scope *discovery.Scope, from netip.Addr, hosts []netip.Addr) (ip netip.Addr, about bool) {
+	if slices.Contains(hosts, from) {
+		return from, true
+	}
+	elsewhere := false
+	for _, h := range hosts {
+		if h.IsLinkLocalUnicast() || h.IsLoopback() {
+			continue
+		}
+		if scope.Contains(h) {
+			return h, true
+		}
+		elsewhere = true
+	}
+	return from, !elsewhere
 }
 
 // own reports one of this machine's addresses: its questions come back to it

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/miekg/dns"
-
 	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
@@ -63,40 +61,4 @@ func addMAC(l *facts.List, key, value string) {
 		}
 		l.AddMAC("mac", value)
 	}
-}
-
-const (
-	domain    = "local."
-	metaQuery = "_services._dns-sd._udp"
-)
-
-// cameraServices are asked for in every cycle: the first group tells a camera,
-// the rest are types under which cameras, recorders and what is mistaken for
-// them announce themselves.
-var cameraServices = []string{
-	"_axis-video._tcp", "_axis-nvr._tcp", "_arec._tcp", "_onvif._tcp", "_rtsp._tcp", "_psia._tcp", "_CGI._tcp", "_hap._tcp",
-	"_http._tcp", "_https._tcp", "_device-info._tcp", "_workstation._tcp",
-}
-
-// questions is one query that asks for every type, and for the types there
-// are. From a port other than 5353 it is answered to that port alone (RFC 6762
-// section 6.7).
-func questions(services []string) []byte {
-	m := new(dns.Msg)
-	for _, service := range append([]string{metaQuery}, services...) {
-		m.Question = append(m.Question, dns.Question{Name: service + "." + domain, Qtype: dns.TypePTR, Qclass: dns.ClassINET})
-	}
-	packet, err := m.Pack()
-	if err != nil {
-		return nil
-	}
-	return packet
-}
-
-func requests() []discovery.Request {
-	var list []discovery.Request
-	for _, to := range []string{"224.0.0.251:5353", "[ff02::fb]:5353"} {
-		list = append(list, discovery.Request{Name: "PTR services", Bytes: questions(cameraServices), To: to})
-	}
-	return list
 }
