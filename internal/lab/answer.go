@@ -261,7 +261,7 @@ func (s *Site) render(d *Device) error {
 		try("udp."+name, err)
 		if err == nil {
 			for _, group := range re.SubexpNames() {
-				scene.Match[group] = "0"
+				scene.Match[group] = "00000000" // whole bytes in a _hex template too
 			}
 		}
 		_, err = u.payload(scene)
