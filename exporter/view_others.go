@@ -1,0 +1,185 @@
+package exporter
+
+import (
+	"net/http"
+	"time"
+
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+
+	"go.uber.org/zap"
+)
+
+type deviceView struct {
+	frame
+	Row        deviceRow
+	D          *inventory.Device
+	Seen       []seenRow
+	Meanings   []meaningRow
+	Settle     []string
+	Events     []eventRow
+	Bases      []choice
+	Tomorrow   string
+	Exceptions []exceptionRow
+}
+
+type seenRow struct {
+	Text, Source, Field, Value, Group, Grade, GradeWord, Rule string
+	Port                                                      int
+	At                                                        *Clock
+}
+
+type meaningRow struct {
+	Cell  verdictCell
+	Title string
+	Text  []string
+}
+
+type eventRow struct {
+	inventory.Event
+	At   *Clock
+	Word string
+	Name string // what the device is called, "" when it is gone
+}
+
+type exceptionRow struct {
+	inventory.Exception
+	Expired bool
+}
+
+const eventsOfDevice = 50
+
+func (x *Exporter) devicePage(w http.ResponseWriter, r *http.Request) {
+	d, ok := x.agent.Device(r.PathValue("id"))
+	if !ok {
+		fail(w, http.StatusNotFound, "not_found", "no device has the id "+printable(r.PathValue("id"), 64))
+		return
+	}
+	v := deviceView{frame: x.frame(w, r, "device"), D: &d}
+	v.Row = v.row(&d)
+	v.Title = v.Row.Title
+	for i := range d.Reasons {
+		s := &d.Reasons[i]
+		v.Seen = append(v.Seen, seenRow{v.seen(s), v.sourceWord(s.Source), s.Field, shortened(s.Value, 200), v.groupWord(s.Group),
+			string(s.Grade), v.gradeWord(s.Grade), s.Rule, s.Port, v.Clock(s.Seen)})
+	}
+	for i := range d.Verdicts {
+		v.Meanings = append(v.Meanings, meaningRow{v.Row.Verdicts[i], v.policyTitle(d.Verdicts[i].Policy), v.meaning(&d, &d.Verdicts[i])})
+	}
+	if len(d.Verdicts) == 0 {
+		v.Meanings = []meaningRow{{verdictCell{Kind: policy.Unclassified, Word: v.verdictWord(policy.Unclassified)}, "", v.meaning(&d, &policy.Verdict{})}}
+	}
+	v.Settle = v.settle(&d)
+	v.Events = x.eventRows(r, &v.frame, EventQuery{Device: d.ID, Limit: eventsOfDevice})
+	for _, basis := range bases {
+		v.Bases = append(v.Bases, choice{Value: basis, Word: v.basisOfFinding(basis)})
+	}
+	v.Tomorrow = x.now().AddDate(0, 0, 1).Format(time.DateOnly)
+	for _, e := range d.Exceptions {
+		v.Exceptions = append(v.Exceptions, exceptionRow{e, !e.Expires.After(x.now())})
+	}
+	x.show(w, "device", &v)
+}
+
+func (f *frame) policyTitle(name string) string {
+	for _, p := range f.S.Policies {
+		if p.Name == name {
+			return p.Title
+		}
+	}
+	return ""
+}
+
+func (t tongue) basisOfFinding(basis string) string {
+	switch basis {
+	case "label":
+		return t.T("label on the device or its box")
+	case "document":
+		return t.T("purchase or other document")
+	case "maker_letter":
+		return t.T("letter from the maker")
+	}
+	return t.T("inspection of the device")
+}
+
+// BasisOfFinding and the words below let templates speak.
+func (t tongue) BasisOfFinding(basis string) string { return t.basisOfFinding(basis) }
+
+// SourceWord names a source as people know it.
+func (t tongue) SourceWord(source string) string { return t.sourceWord(source) }
+
+func (x *Exporter) eventRows(r *http.Request, f *frame, q EventQuery) []eventRow {
+	events, _, err := x.agent.Events(r.Context(), q)
+	if err != nil {
+		x.log.Warn("page: read events", zap.Error(err))
+		f.Notices = append(f.Notices, notice{"bad", f.T("The events could not be read: %s", err)})
+	}
+	return f.eventRows(x, events)
+}
+
+func (f *frame) eventRows(x *Exporter, events []inventory.Event) []eventRow {
+	rows := make([]eventRow, 0, len(events))
+	for _, e := range events {
+		row := eventRow{Event: e, At: f.Clock(e.Time), Word: f.eventWord(e.Event)}
+		if d, ok := x.agent.Device(e.Device); ok {
+			row.Name = f.deviceTitle(&d)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+type coverageView struct {
+	frame
+	C     CoverageReport
+	Blind []string
+	Up    []sourceRow
+}
+
+type sourceRow struct {
+	SourceReport
+	Word         string
+	Sightings    uint64
+	Sent         uint64
+	LastSighting *Clock
+}
+
+func (x *Exporter) coveragePage(w http.ResponseWriter, r *http.Request) {
+	v := coverageView{frame: x.frame(w, r, "coverage")}
+	v.Title = v.T("Coverage")
+	v.C = v.S.Coverage()
+	v.Blind = v.blindSpots()
+	for i, report := range v.C.Sources {
+		src := &v.S.Sources[i]
+		v.Up = append(v.Up, sourceRow{report, v.sourceWord(report.Source), src.Sightings, src.Sent, v.Clock(src.LastSighting)})
+	}
+	x.show(w, "coverage", &v)
+}
+
+type eventsView struct {
+	frame
+	Events []eventRow
+	Names  []choice
+	Query  EventQuery
+	Next   string
+}
+
+func (x *Exporter) eventsPage(w http.ResponseWriter, r *http.Request) {
+	q, err := parseEventQuery(r)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "invalid", err.Error())
+		return
+	}
+	v := eventsView{frame: x.frame(w, r, "events"), Query: q}
+	v.Title = v.T("Events")
+	events, next, err := x.agent.Events(r.Context(), q)
+	if err != nil {
+		failWith(w, err)
+		return
+	}
+	v.Events, v.Next = v.eventRows(x, events), next
+	for _, name := range inventory.EventNames {
+		v.Names = append(v.Names, choice{name, v.eventWord(name), name == q.Event})
+	}
+	x.show(w, "events", &v)
+}

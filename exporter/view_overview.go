@@ -1,0 +1,311 @@
+package exporter
+
+import (
+	"cmp"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+const (
+	rowsPerPage = 100
+	// Up to so many devices a list is ordered by address within a verdict;
+	// beyond, by id, which costs nothing.
+	sortByAddressUpTo = 5000
+)
+
+type overview struct {
+	frame
+	Tiles     []tile
+	Judged    int // devices that the tiles share out
+	Policies  []policyRow
+	Blind     []string
+	Networks  []NetworkReport
+	Rows      []deviceRow
+	Total     int
+	First     int
+	Last      int
+	Previous  string
+	Next      string
+	Filter    filterForm
+	Makers    []string
+	Verdicts  []choice
+	States    []choice
+	Classes   []choice
+	ExportURL string
+}
+
+// tile is one count of the first screen.
+type tile struct {
+	Kind, Word, Count, Share, Note, Href string
+}
+
+type policyRow struct {
+	Policy
+	Counts  []string // unknown, banned, suspected, clear, out of scope
+	Verdict string   // how this instrument calls its banned
+}
+
+type filterForm struct {
+	Q, Verdict, State, Class, Manufacturer, Policy string
+	Any                                            bool
+}
+
+type choice struct {
+	Value, Word string
+	Chosen      bool
+}
+
+type deviceRow struct {
+	D        *inventory.Device
+	Title    string
+	Worst    string // css class and word of the gravest verdict
+	Word     string
+	Verdicts []verdictCell
+	Class    string
+	State    string
+	Made     string
+	SoldAs   string
+	Why      string
+}
+
+type verdictCell struct {
+	Kind, Word, Policy string
+	Excepted           bool
+}
+
+func (x *Exporter) overviewPage(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	f, err := parseFilter(query)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "invalid", err.Error())
+		return
+	}
+	v := overview{frame: x.frame(w, r, "devices")}
+	v.Title = v.T("Devices")
+	t := x.cache.of(v.S)
+	v.tiles(t)
+	v.policies(t)
+	v.blind()
+	v.form(query, t)
+	v.list(t, &f, query)
+	x.show(w, "overview", &v)
+}
+
+// tiles share out all devices by their gravest verdict, the unknown first.
+func (v *overview) tiles(t *sums) {
+	for _, verdict := range allVerdicts {
+		if verdict != policy.Unclassified {
+			v.Judged += t.worst[verdict]
+		}
+	}
+	for _, verdict := range []string{policy.Unknown, policy.Banned, policy.SuspectedV, policy.Clear, policy.OutOfScope} {
+		word := v.verdictWord(verdict)
+		if verdict == policy.Banned {
+			word = v.T("Banned or on a list")
+		}
+		n := t.worst[verdict]
+		v.Tiles = append(v.Tiles, tile{Kind: verdict, Word: word, Count: v.Number(n), Share: v.Percent(n, v.Judged), Href: v.Prefix + "/?verdict=" + verdict + "#list"})
+	}
+	down := 0
+	for _, n := range v.S.Networks {
+		if !n.Up {
+			down++
+		}
+	}
+	notAssessed := down + v.S.Unassessed + v.S.ChannelsUnknown
+	v.Tiles = append(v.Tiles,
+		tile{Kind: "not_assessed", Word: v.T("Not assessed"), Count: v.Number(notAssessed), Href: v.Prefix + "/coverage",
+			Note: v.T("%s networks, %s recorder channels, %s recorders that do not say", v.Number(down), v.Number(v.S.Unassessed), v.Number(v.S.ChannelsUnknown))},
+		tile{Kind: policy.Unclassified, Word: v.T("Unclassified hosts"), Count: v.Number(t.unclassified), Note: v.T("in no total"), Href: v.Prefix + "/?verdict=unclassified#list"})
+}
+
+func (v *overview) policies(t *sums) {
+	for _, p := range v.S.Policies {
+		counts := make(map[string]int)
+		for k, n := range t.verdicts {
+			if k.policy == p.Name {
+				counts[k.verdict] += n
+			}
+		}
+		row := policyRow{Policy: p, Verdict: v.verdictIn(&policy.Verdict{Verdict: policy.Banned, Verb: p.Verb})}
+		for _, verdict := range []string{policy.Unknown, policy.Banned, policy.SuspectedV, policy.Clear, policy.OutOfScope} {
+			row.Counts = append(row.Counts, v.Number(counts[verdict]))
+		}
+		v.Policies = append(v.Policies, row)
+	}
+}
+
+func (v *overview) blind() {
+	v.Networks = v.S.Coverage().Networks
+	v.Blind = v.blindSpots()
+}
+
+func (v *overview) form(query url.Values, t *sums) {
+	get := func(name string) string { return printable(query.Get(name), maxQuery) }
+	v.Filter = filterForm{Q: get("q"), Verdict: get("verdict"), State: get("state"), Class: get("class"), Manufacturer: get("manufacturer"), Policy: get("policy")}
+	v.Filter.Any = v.Filter != filterForm{}
+	for _, verdict := range []string{policy.Unknown, policy.Banned, policy.SuspectedV, policy.Clear, policy.OutOfScope, policy.Unclassified} {
+		v.Verdicts = append(v.Verdicts, choice{verdict, v.verdictWord(verdict), verdict == v.Filter.Verdict})
+	}
+	for _, state := range allStates {
+		v.States = append(v.States, choice{state, v.stateWord(inventory.State(state)), state == v.Filter.State})
+	}
+	for _, class := range classes {
+		v.Classes = append(v.Classes, choice{string(class), v.classWord(class), string(class) == v.Filter.Class})
+	}
+	seen := make(map[string]bool)
+	for k := range t.devices {
+		if !seen[k.manufacturer] && k.manufacturer != makerOther && k.manufacturer != makerUnknown {
+			seen[k.manufacturer] = true
+			v.Makers = append(v.Makers, k.manufacturer)
+		}
+	}
+	slices.Sort(v.Makers)
+}
+
+// list fills one page of rows: the gravest verdicts first, then by address.
+// Without a filter it leaves out what was removed and what nothing suggests
+// to be a camera.
+func (v *overview) list(t *sums, f *filter, query url.Values) {
+	var found []*inventory.Device
+	for _, d := range t.byID {
+		if !v.Filter.Any && (d.State == inventory.Removed || worstVerdict(d) == policy.Unclassified) {
+			continue
+		}
+		if f.matches(d) {
+			found = append(found, d)
+		}
+	}
+	sortForReaders(found)
+	v.Total = len(found)
+	number, _ := strconv.Atoi(query.Get("page")) // anything but a number is the first page
+	number = max(1, min(number, (v.Total+rowsPerPage-1)/rowsPerPage))
+	start := min((number-1)*rowsPerPage, v.Total)
+	end := min(start+rowsPerPage, v.Total)
+	for _, d := range found[start:end] {
+		v.Rows = append(v.Rows, v.row(d))
+	}
+	v.First, v.Last = start+1, end
+	link := func(n int) string {
+		q := make(url.Values)
+		for _, name := range []string{"q", "verdict", "state", "class", "manufacturer", "policy"} {
+			if query.Get(name) != "" {
+				q[name] = query[name]
+			}
+		}
+		q.Set("page", strconv.Itoa(n))
+		return v.Prefix + "/?" + q.Encode() + "#list"
+	}
+	if number > 1 {
+		v.Previous = link(number - 1)
+	}
+	if end < v.Total {
+		v.Next = link(number + 1)
+	}
+}
+
+func sortForReaders(devices []*inventory.Device) {
+	rank := make(map[*inventory.Device]int, len(devices))
+	for _, d := range devices {
+		rank[d] = severity(worstVerdict(d))
+	}
+	if len(devices) > sortByAddressUpTo {
+		slices.SortStableFunc(devices, func(a, b *inventory.Device) int { return cmp.Compare(rank[a], rank[b]) })
+		return
+	}
+	address := make(map[*inventory.Device]netip.Addr, len(devices))
+	for _, d := range devices {
+		if len(d.IPs) > 0 {
+			address[d], _ = netip.ParseAddr(d.IPs[0]) // none: sorts first
+		}
+	}
+	slices.SortStableFunc(devices, func(a, b *inventory.Device) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), address[a].Compare(address[b]))
+	})
+}
+
+func (f *frame) row(d *inventory.Device) deviceRow {
+	worst := worstVerdict(d)
+	row := deviceRow{D: d, Title: f.deviceTitle(d), Worst: worst, Word: f.verdictWord(worst),
+		Class: f.classWord(d.Class), State: f.stateWord(d.State), Made: d.Manufacturer, SoldAs: d.Brand}
+	for i := range d.Verdicts {
+		row.Verdicts = append(row.Verdicts, verdictCell{d.Verdicts[i].Verdict, f.verdictIn(&d.Verdicts[i]), d.Verdicts[i].Policy, d.Verdicts[i].Excepted})
+	}
+	switch {
+	case d.Determination != nil:
+		row.Why = f.T("Determined by %s.", d.Determination.By)
+	case len(d.Reasons) > 0:
+		row.Why = f.seen(&d.Reasons[0])
+	}
+	return row
+}
+
+// deviceTitle is the shortest thing that a person would call it.
+func (f *frame) deviceTitle(d *inventory.Device) string {
+	label := d.Brand
+	if label == "" {
+		label = d.Manufacturer
+	}
+	switch {
+	case label != "" && d.Model != "":
+		return label + " " + d.Model
+	case d.Model != "":
+		return d.Model
+	case label != "":
+		return label + " " + f.classWord(d.Class)
+	case len(d.IPs) > 0:
+		return d.IPs[0]
+	case len(d.MACs) > 0:
+		return d.MACs[0]
+	}
+	return d.ID
+}
+
+// blindSpots are the sentences that a total never comes without.
+func (f *frame) blindSpots() []string {
+	s := f.S
+	var said []string
+	for _, n := range s.Networks {
+		if !n.Up {
+			said = append(said, f.T("%s was not swept lately: %s", n.Network, orReason(f.tongue, n.Reason)))
+		}
+	}
+	for i := range s.Sources {
+		if src := &s.Sources[i]; !src.Up {
+			said = append(said, f.T("%s on %s is down: %s", f.sourceWord(src.Status.Source), orAll(f.tongue, src.Interface), orReason(f.tongue, src.Reason)))
+		}
+	}
+	if s.Unassessed > 0 {
+		said = append(said, f.T("%s channels of recorders match no device: cameras behind them were not seen.", f.Number(s.Unassessed)))
+	}
+	if s.ChannelsUnknown > 0 {
+		said = append(said, f.T("%s recorders do not say how many channels they have.", f.Number(s.ChannelsUnknown)))
+	}
+	if len(s.NotInScope) > 0 {
+		said = append(said, f.T("%s networks of this machine are not in scope.", f.Number(len(s.NotInScope))))
+	}
+	if len(s.Exclusions) > 0 {
+		said = append(said, f.T("%s exclusions: what they name is never asked.", f.Number(len(s.Exclusions))))
+	}
+	return append(said, s.Notes...)
+}
+
+func orReason(t tongue, reason string) string {
+	if reason == "" {
+		return t.T("no reason is known")
+	}
+	return reason
+}
+
+func orAll(t tongue, name string) string {
+	if name == "" {
+		return t.T("all interfaces")
+	}
+	return name
+}
