@@ -22,21 +22,23 @@ const (
 	forgetAfterCycle = 32
 )
 
-// pace is the ceiling over all sources together.
-type pace struct {
+// Pace is a ceiling in packets per second. Wire holds the one over all
+// sources together; a source may keep a lower one of its own.
+type Pace struct {
 	limiter *rate.Limiter
 }
 
-func newPace(perSecond float64) *pace {
-	p := &pace{limiter: rate.NewLimiter(rate.Inf, 1)}
-	p.set(perSecond)
+// NewPace returns a ceiling; 0 is none.
+func NewPace(perSecond float64) *Pace {
+	p := &Pace{limiter: rate.NewLimiter(rate.Inf, 1)}
+	p.Set(perSecond)
 	return p
 }
 
-// set lets a little less than the ceiling through, so that the ceiling holds
+// Set lets a little less than the ceiling through, so that the ceiling holds
 // over any second although a burst is allowed and the system's timers jitter:
 // 97 % of the rate, and a burst of 2 % of it (20 ms).
-func (p *pace) set(perSecond float64) {
+func (p *Pace) Set(perSecond float64) {
 	if perSecond <= 0 {
 		p.limiter.SetLimit(rate.Inf)
 		return
@@ -45,7 +47,8 @@ func (p *pace) set(perSecond float64) {
 	p.limiter.SetLimit(rate.Limit(perSecond * 0.97))
 }
 
-func (p *pace) wait(ctx context.Context, n int) error {
+// Wait returns when n packets may leave.
+func (p *Pace) Wait(ctx context.Context, n int) error {
 	for n > 0 {
 		if p.limiter.Limit() == rate.Inf {
 			return ctx.Err()
@@ -73,6 +76,7 @@ type host struct {
 	mac       [6]byte
 	known     bool // mac is known
 	seen      bool // sighted, not merely asked
+	fresh     bool // sighted in this cycle
 	used      uint32
 	datagrams uint8
 	syns      uint8
@@ -101,7 +105,7 @@ func (b *budget) newCycle() {
 	b.cycle++
 	clear(b.groups)
 	for ip, h := range b.hosts {
-		h.datagrams, h.syns = 0, 0
+		h.datagrams, h.syns, h.fresh = 0, 0, false
 		if b.cycle-h.used > forgetAfterCycle && (h.line == nil || len(h.line.free) == 1) {
 			delete(b.hosts, ip)
 		}
@@ -129,7 +133,7 @@ func (b *budget) sight(ip netip.Addr, mac net.HardwareAddr) {
 	if h == nil {
 		return
 	}
-	h.seen = true
+	h.seen, h.fresh = true, true
 	if len(mac) == 6 {
 		h.mac, h.known = [6]byte(mac), true
 	}
@@ -140,6 +144,13 @@ func (b *budget) sighted(ip netip.Addr) bool {
 	defer b.mu.Unlock()
 	h := b.hosts[ip]
 	return h != nil && h.seen
+}
+
+func (b *budget) sightedNow(ip netip.Addr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.hosts[ip]
+	return h != nil && h.fresh
 }
 
 // learnt returns the MACs by address, for a new scope.

@@ -84,7 +84,7 @@ type wire struct {
 	listenOnly atomic.Bool
 	plan       func(Packet)
 	log        *zap.Logger
-	pace       *pace
+	pace       *Pace
 	budget     *budget
 	kernel     *kernelNeighbours
 
@@ -105,7 +105,7 @@ func NewWire(s *Scope, o WireOptions) *Wire {
 		o.Log = zap.NewNop()
 	}
 	w := &wire{
-		plan: o.Plan, log: o.Log, pace: newPace(o.Rate), budget: newBudget(),
+		plan: o.Plan, log: o.Log, pace: NewPace(o.Rate), budget: newBudget(),
 		kernel: newKernelNeighbours(), counts: map[countKey]*count{},
 	}
 	w.scope.Store(s)
@@ -135,7 +135,7 @@ func (w *Wire) SetListenOnly(on bool) { w.listenOnly.Store(on) }
 func (w *Wire) ListenOnly() bool { return w.listenOnly.Load() }
 
 // SetRate changes the ceiling over all sources, packets per second.
-func (w *Wire) SetRate(perSecond float64) { w.pace.set(perSecond) }
+func (w *Wire) SetRate(perSecond float64) { w.pace.Set(perSecond) }
 
 // Planning reports a dry run: nothing leaves, so there is no answer to wait
 // for.
@@ -150,10 +150,13 @@ func (w *Wire) Learn(ip netip.Addr, mac net.HardwareAddr) {
 	ip = ip.Unmap().WithZone("")
 	scope := w.Scope()
 	scope.Learn(ip, mac)
-	if n, ok := scope.NetworkOf(ip); ok && n.Connected {
+	if scope.Contains(ip) {
 		w.budget.sight(ip, mac)
 	}
 }
+
+// Fresh reports whether an address was sighted in this cycle already.
+func (w *Wire) Fresh(ip netip.Addr) bool { return w.budget.sightedNow(ip.Unmap().WithZone("")) }
 
 // Sighted tells that an address was seen alive without a MAC.
 func (w *Wire) Sighted(ip netip.Addr) { w.Learn(ip, nil) }
@@ -359,5 +362,5 @@ func (w *Wire) turn(ctx context.Context, l leaving, n Network) error {
 		}
 		frames += asks
 	}
-	return w.pace.wait(ctx, frames)
+	return w.pace.Wait(ctx, frames)
 }

@@ -1,0 +1,99 @@
+// Package neighbor reads the kernel's neighbour table: hosts that this
+// machine spoke with lately and their MACs, without a packet or a privilege.
+package neighbor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"camcensus/discovery"
+)
+
+const name = "neighbor"
+
+// freshFor is how long ago a host may have proved itself and still count as
+// seen: the kernel keeps entries of hosts long gone.
+const freshFor = 2 * time.Minute
+
+// Settings of discovery.sources.neighbor.
+type Settings struct {
+	discovery.Enabled `yaml:",inline"`
+}
+
+// Protocol describes the source.
+var Protocol = discovery.Protocol{
+	Name:     name,
+	Summary:  "reads the kernel's neighbour table; sends nothing",
+	Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "auto"}} },
+	New: func(env discovery.Env, settings any) (discovery.Source, error) {
+		s, ok := settings.(*Settings)
+		if !ok {
+			return nil, fmt.Errorf("neighbor: settings are %T", settings)
+		}
+		return &Source{env: env, health: discovery.NewHealth(name, s.Auto())}, nil
+	},
+	Kinds:  []string{name},
+	Fields: Fields,
+}
+
+// Fields of a neighbour record: none, its MAC is the evidence.
+func Fields(string, []byte) []discovery.Field { return nil }
+
+// Source reads the table once a cycle and hears of its changes in between.
+type Source struct {
+	env    discovery.Env
+	health *discovery.Health
+}
+
+// entry is one line of the table.
+type entry struct {
+	index     int
+	ip        netip.Addr
+	mac       net.HardwareAddr
+	confirmed time.Duration // how long ago the host last proved itself
+}
+
+// Ask reports the hosts that the kernel has heard of lately.
+func (s *Source) Ask(_ context.Context, _ discovery.Round, sink discovery.Sink) error {
+	entries, err := table()
+	if err != nil {
+		s.health.Down("", err, "")
+		return nil
+	}
+	s.health.Up("")
+	for _, e := range entries {
+		s.report(e, sink)
+	}
+	return nil
+}
+
+// Listen reports entries as the kernel confirms them.
+func (s *Source) Listen(ctx context.Context, sink discovery.Sink) error {
+	return watch(ctx, s.env.Log, func(e entry) { s.report(e, sink) })
+}
+
+// Status says whether the table can be read.
+func (s *Source) Status() []discovery.Status { return s.health.All() }
+
+func (s *Source) report(e entry, sink discovery.Sink) {
+	if e.confirmed > freshFor || !unicastMAC(e.mac) || e.ip.IsMulticast() || e.ip.IsUnspecified() {
+		return
+	}
+	for _, i := range s.env.Wire.Scope().Interfaces {
+		if i.Index != e.index || i.Loopback {
+			continue
+		}
+		sink(discovery.Sighting{
+			Time: s.env.Now().Add(-e.confirmed), Source: name, Interface: i.Name,
+			IP: e.ip, MAC: e.mac, Kind: name,
+		})
+		return
+	}
+}
+
+func unicastMAC(mac net.HardwareAddr) bool {
+	return len(mac) == 6 && mac[0]&1 == 0 && [6]byte(mac) != [6]byte{}
+}
