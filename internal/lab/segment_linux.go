@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -265,7 +266,29 @@ func (w *wire) setUpAgent(agent, prefix6 netip.Prefix) error {
 			return fmt.Errorf("give %s the address %s: %w", w.name, a, err)
 		}
 	}
-	return nil
+	if w.far.Attrs().Name == "far0" { // as DHCP would: tools that bind to nothing multicast by the default route
+		_, everywhere, _ := net.ParseCIDR("0.0.0.0/0")
+		gateway := agent.Masked().Addr().Next()
+		if err := netlink.RouteReplace(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: everywhere, Gw: gateway.AsSlice()}); err != nil {
+			return fmt.Errorf("route by %s: %w", gateway, err)
+		}
+	}
+	return carrier(w.name)
+}
+
+// carrier waits until the kernel says that the interface is running: it notices a new cable within a second or so.
+func carrier(name string) error {
+	for range 300 {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		if link.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("%s has no carrier after 3 s", name)
 }
 
 // addRoute leads the agent to a network behind a router of the site.
