@@ -134,3 +134,20 @@ var (
 	guessedStream = []uint16{554}
 	guessedLast   = []uint16{8080, 8000}
 )
+
+// Questions are all that Next can put but for the ports, and for the paths of
+// a LOCATION, an XAddr and a redirect, which package probe bounds.
+func Questions() []Question {
+	questions := []Question{
+		{Probe: "http", Path: "/"}, {Probe: "https", Path: "/"}, {Probe: "tls"},
+		{Probe: "rtsp", Path: "/"}, {Probe: "favicon", Path: faviconPath},
+		{Probe: "onvif", Path: onvifPath + "#" + onvifDevice},
+	}
+	for _, op := range onvifOperations {
+		questions = append(questions, Question{Probe: "onvif", Path: onvifPath + "#" + op.name})
+	}
+	for _, v := range vendorPaths {
+		questions = append(questions, v.Question)
+	}
+	return questions
+}
