@@ -36,6 +36,9 @@ const verifiedClients = "RequireAndVerifyClientCert"
 // user names who sends the request, or says why that person may not change
 // anything.
 func (p *permit) user(r *http.Request, editors []string) (string, error) {
+	if name := peer(r.Context()); name != "" {
+		return name, nil
+	}
 	var c webConfig
 	if p.webConfig != "" {
 		content, err := os.ReadFile(p.webConfig)
