@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -19,6 +20,9 @@ type chain struct {
 	// stored is how far the store has it.
 	stored     int64
 	storedHead [32]byte
+	// base: the events up to it are in a file that was set aside.
+	base     int64
+	baseHead [32]byte
 }
 
 // maxKept bounds the events of an inventory in memory.
@@ -108,32 +112,51 @@ func (i *Inventory) Chain() (length int64, head string) {
 	return i.chain.stored, hex.EncodeToString(i.chain.storedHead[:])
 }
 
-// Query selects events. The zero value asks for the first 100.
-type Query struct {
-	Device   string
-	Event    string
-	From, To time.Time // From included, To excluded
-	Newest   bool      // newest first
-	Limit    int       // 0 means 100
-	Cursor   string    // as an earlier answer gave it
+// EventQuery selects events. The zero value asks for the newest 100.
+type EventQuery struct {
+	Device string
+	Event  string
+	Since  time.Time // included
+	Until  time.Time // excluded
+	Oldest bool      // oldest first
+	Limit  int       // 0 means 100
+	Cursor string    // as an earlier answer gave it
 }
 
-// Events returns the events a query selects and the cursor to go on with, ""
-// at the end.
-func (i *Inventory) Events(q Query) ([]Event, string, error) {
+// Events returns the events a query selects, newest first, and the cursor to
+// go on with, "" at the end. An id that was merged away stands for the device
+// it became part of; events of both are told.
+func (i *Inventory) Events(ctx context.Context, q EventQuery) ([]Event, string, error) {
 	if q.Limit <= 0 {
 		q.Limit = 100
 	}
 	if i.store != nil {
-		return i.storedEvents(q)
+		return i.storedEvents(ctx, q)
 	}
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	return pickEvents(i.chain.kept, q)
+	return pickEvents(i.chain.kept, q, i.names(q.Device))
+}
+
+// names are all ids of a device.
+func (i *Inventory) names(id string) []string {
+	if id == "" {
+		return nil
+	}
+	names := []string{id}
+	if e := i.find(id); e != nil {
+		for gone := range i.alias {
+			if i.find(gone) == e {
+				names = append(names, gone)
+			}
+		}
+		names = append(names, e.id)
+	}
+	return names
 }
 
 // pickEvents applies a query to events in rising order.
-func pickEvents(all []Event, q Query) ([]Event, string, error) {
+func pickEvents(all []Event, q EventQuery, names []string) ([]Event, string, error) {
 	after, err := cursor(q)
 	if err != nil {
 		return nil, "", err
@@ -141,10 +164,10 @@ func pickEvents(all []Event, q Query) ([]Event, string, error) {
 	out := []Event{}
 	for n := range all {
 		e := &all[n]
-		if q.Newest {
+		if !q.Oldest {
 			e = &all[len(all)-1-n]
 		}
-		if after > 0 && (!q.Newest && e.Seq <= after || q.Newest && e.Seq >= after) || !q.matches(e) {
+		if after > 0 && (q.Oldest && e.Seq <= after || !q.Oldest && e.Seq >= after) || !q.matches(e, names) {
 			continue
 		}
 		if len(out) == q.Limit {
@@ -155,12 +178,12 @@ func pickEvents(all []Event, q Query) ([]Event, string, error) {
 	return out, "", nil
 }
 
-func (q *Query) matches(e *Event) bool {
-	return (q.Device == "" || e.Device == q.Device) && (q.Event == "" || e.Event == q.Event) &&
-		(q.From.IsZero() || !e.Time.Before(q.From)) && (q.To.IsZero() || e.Time.Before(q.To))
+func (q *EventQuery) matches(e *Event, names []string) bool {
+	return (q.Device == "" || slices.Contains(names, e.Device)) && (q.Event == "" || e.Event == q.Event) &&
+		(q.Since.IsZero() || !e.Time.Before(q.Since)) && (q.Until.IsZero() || e.Time.Before(q.Until))
 }
 
-func cursor(q Query) (int64, error) {
+func cursor(q EventQuery) (int64, error) {
 	if q.Cursor == "" {
 		return 0, nil
 	}

@@ -133,9 +133,26 @@ func unseal(b []byte, version byte) (*decoder, byte, error) {
 	return &decoder{b: body[1:]}, body[0], nil
 }
 
-// encodeEntry writes the small part of a device.
-func encodeEntry(e *entry, into []byte) []byte {
-	w := &encoder{b: append(into, entryVersion)}
+// section writes what fill writes, with its length before it.
+func (w *encoder) section(fill func(*encoder)) {
+	part := &encoder{}
+	fill(part)
+	w.string(string(part.b))
+}
+
+// section reads a part written by the encoder's section.
+func (r *decoder) section() []byte {
+	n := r.uint()
+	if n > uint64(len(r.b)) {
+		r.err, r.b = errDamaged, nil
+		return nil
+	}
+	return r.fixed(int(n))
+}
+
+// encodeEntry writes the small part of a device, hostnames where names holds.
+func encodeEntry(e *entry, names bool) []byte {
+	w := &encoder{b: append(make([]byte, 0, 320), entryVersion)}
 	w.string(e.id)
 	w.string(string(e.state))
 	for _, t := range []int64{e.first, e.last, e.returned, e.confirmed} {
@@ -161,13 +178,17 @@ func encodeEntry(e *entry, into []byte) []byte {
 	for _, k := range e.keys {
 		w.fixed(binary.BigEndian.AppendUint64(nil, uint64(k)))
 	}
-	w.strings(e.hostnames)
-	w.strings(e.sources)
+	if names {
+		w.strings(e.hostnames)
+	} else {
+		w.uint(0)
+	}
+	w.section(func(w *encoder) { w.strings(e.sources) })
 	for _, s := range []string{e.iface, e.reach, e.port, e.serial} {
 		w.string(s)
 	}
-	w.claims(e.claims)
-	w.verdicts(e.verdicts)
+	w.section(func(w *encoder) { w.claims(e.claims) })
+	w.section(func(w *encoder) { w.verdicts(e.verdicts) })
 	w.people(e.people)
 	w.uint(uint64(e.missed))
 	w.bool(e.tracked)
@@ -233,17 +254,12 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 		e.keys[n] = key(binary.BigEndian.Uint64(r.fixed(8)))
 	}
 	e.hostnames = r.strings()
-	for _, s := range r.strings() {
-		if e.sources == nil {
-			e.sources = []string{}
-		}
-		e.sources = i.sourceSet(e.sources, s)
-	}
+	e.sources = i.sharedSources(r.section())
 	for _, s := range []*string{&e.iface, &e.reach, &e.port, &e.serial} {
 		*s = i.intern(r.string())
 	}
-	e.claims = r.claims(i)
-	e.verdicts = r.verdicts(i)
+	e.claims = i.sharedClaims(r.section())
+	e.verdicts = i.sharedVerdicts(r.section())
 	e.people, err = r.people()
 	e.missed = uint8(r.uint())
 	e.tracked, e.sibling = r.bool(), r.bool()
@@ -266,13 +282,48 @@ func (r *decoder) binding(i *Inventory, b *binding) {
 	b.since, b.last = r.int(), r.int()
 }
 
+// known returns the value that a section stands for; equal sections give one
+// shared value.
+func known[T any](cache *map[string]T, part []byte, read func(*decoder) T) T {
+	if v, ok := (*cache)[string(part)]; ok {
+		return v
+	}
+	if *cache == nil || len(*cache) > 8192 {
+		*cache = map[string]T{}
+	}
+	v := read(&decoder{b: part})
+	(*cache)[string(part)] = v
+	return v
+}
+
+func (i *Inventory) sharedSources(part []byte) []string {
+	return known(&i.sourceForms, part, func(r *decoder) []string {
+		out := r.strings()
+		for n := range out {
+			out[n] = i.intern(out[n])
+		}
+		return out
+	})
+}
+
+func (i *Inventory) sharedClaims(part []byte) *claims {
+	return known(&i.claimForms, part, func(r *decoder) *claims { return r.claims(i) })
+}
+
+func (i *Inventory) sharedVerdicts(part []byte) []policy.Verdict {
+	return known(&i.verdictForms, part, func(r *decoder) []policy.Verdict { return r.verdicts(i) })
+}
+
 func (r *decoder) claims(i *Inventory) *claims {
 	c := claims{manufacturer: i.intern(r.string()), brand: i.intern(r.string()), model: i.intern(r.string()), firmware: i.intern(r.string())}
 	c.class = fingerprint.Class(i.intern(r.string()))
 	c.certainty = math.Float64frombits(r.uint())
 	c.channels = int(r.int())
 	c.maybe = r.bool()
-	return i.shareClaims(c)
+	if c == *noClaims {
+		return noClaims
+	}
+	return &c
 }
 
 func (r *decoder) verdicts(i *Inventory) []policy.Verdict {
@@ -284,11 +335,9 @@ func (r *decoder) verdicts(i *Inventory) []policy.Verdict {
 	for k := range out {
 		if s := r.strings(); len(s) == 6 {
 			out[k] = policy.Verdict{Policy: i.intern(s[0]), Verdict: i.intern(s[1]), Basis: i.intern(s[2]), Verb: i.intern(s[3]), Measure: i.intern(s[4]), Text: s[5]}
-		} else {
-			r.err = errDamaged
 		}
 	}
-	return i.shareVerdicts(out)
+	return out
 }
 
 func (r *decoder) people() (*people, error) {
@@ -313,7 +362,17 @@ var nameFields = map[string]bool{
 
 // encodeCold writes the evidence and the reasons of a device; items for which
 // skip holds are left out.
-func encodeCold(c *cold, skip func(*item) bool) []byte {
+func encodeCold(c *cold, skip func(*item) bool) []byte { return sealCold(coldBytes(c, skip)) }
+
+// sealCold packs large evidence and adds the checksum.
+func sealCold(b []byte) []byte {
+	if len(b) > packAbove {
+		b = deflate(b)
+	}
+	return (&encoder{b: b}).sealed()
+}
+
+func coldBytes(c *cold, skip func(*item) bool) []byte {
 	w := &encoder{b: make([]byte, 0, 512)}
 	w.b = append(w.b, coldVersion)
 	kept := 0
@@ -336,10 +395,7 @@ func encodeCold(c *cold, skip func(*item) bool) []byte {
 		w.int(stamp(o.Seen))
 	}
 	w.strings(c.contradictions)
-	if len(w.b) > packAbove {
-		w.b = deflate(w.b)
-	}
-	return w.sealed()
+	return w.b
 }
 
 func (w *encoder) item(it *item) {

@@ -48,27 +48,14 @@ func (i *Inventory) claim(e *entry, id *fingerprint.Identity) {
 	}
 	changed := set(&e.serial, clip(id.Serial, 128))
 	if c != *e.claims {
-		e.claims = i.shareClaims(c)
+		part := &encoder{}
+		part.claims(&c)
+		e.claims = i.sharedClaims(part.b)
 		changed = true
 	}
 	if changed {
 		i.touch(e)
 	}
-}
-
-// shareClaims returns one copy of equal claims.
-func (i *Inventory) shareClaims(c claims) *claims {
-	if c == *noClaims {
-		return noClaims
-	}
-	if i.sameClaims == nil || len(i.sameClaims) > 8192 {
-		i.sameClaims = map[claims]*claims{}
-	}
-	if known := i.sameClaims[c]; known != nil {
-		return known
-	}
-	i.sameClaims[c] = &c
-	return &c
 }
 
 // what is the identity in one line, for events.
@@ -157,23 +144,10 @@ func (i *Inventory) judged(e *entry, verdicts []policy.Verdict) {
 	if slices.Equal(fresh, e.verdicts) {
 		return
 	}
-	e.verdicts = i.shareVerdicts(fresh)
+	part := &encoder{}
+	part.verdicts(fresh)
+	e.verdicts = i.sharedVerdicts(part.b)
 	i.touch(e)
-}
-
-func (i *Inventory) shareVerdicts(v []policy.Verdict) []policy.Verdict {
-	if i.sameVerdicts == nil || len(i.sameVerdicts) > 4096 {
-		i.sameVerdicts = map[string][]policy.Verdict{}
-	}
-	var name strings.Builder
-	for n := range v {
-		name.WriteString(v[n].Policy + "\x00" + v[n].Verdict + "\x00" + v[n].Basis + "\x00" + v[n].Measure + "\x00" + v[n].Verb + "\x00" + v[n].Text + "\x00")
-	}
-	if known, ok := i.sameVerdicts[name.String()]; ok {
-		return known
-	}
-	i.sameVerdicts[name.String()] = v
-	return v
 }
 
 // verdictEvents tells each policy's change of mind.
@@ -227,6 +201,9 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity) {
 	c.reasons = slices.Clone(id.Reasons[:min(len(id.Reasons), maxItems)])
 	for n := range c.reasons {
 		c.reasons[n].Value = i.intern(clip(c.reasons[n].Value, maxValue))
+		if nameFields[c.reasons[n].Field] && !i.keepsNames(e) {
+			c.reasons[n].Value = ""
+		}
 	}
 	c.contradictions = slices.Clone(id.Contradictions[:min(len(id.Contradictions), 16)])
 	for n := range c.items {

@@ -74,7 +74,7 @@ func (i *Inventory) Except(id string, x Exception) (Exception, error) {
 
 // Unexcept withdraws an exception by its id, or, where exception names a
 // policy, every exception of the device under that policy.
-func (i *Inventory) Unexcept(id, exception, by, reason string) error {
+func (i *Inventory) Unexcept(id, exception, by string) error {
 	return i.edit("unexcept", id, by, func(e *entry, now time.Time) error {
 		p := e.person()
 		kept := p.exceptions[:0:0]
@@ -83,7 +83,7 @@ func (i *Inventory) Unexcept(id, exception, by, reason string) error {
 				kept = append(kept, x)
 				continue
 			}
-			i.tell(e, Event{Time: now, Event: "exception_withdrawn", From: x.Policy + " " + x.ID, By: by, Evidence: reason})
+			i.tell(e, Event{Time: now, Event: "exception_withdrawn", From: x.Policy + " " + x.ID, By: by})
 		}
 		if len(kept) == len(p.exceptions) {
 			return fmt.Errorf("%w: no exception %q", ErrInvalid, exception)
@@ -96,7 +96,7 @@ func (i *Inventory) Unexcept(id, exception, by, reason string) error {
 
 // Remove takes down a person's word that the device was taken away. A sighting
 // after that makes it present again, with the event "returned".
-func (i *Inventory) Remove(id, by, reason string) error {
+func (i *Inventory) Remove(id, reason, by string) error {
 	return i.edit("remove", id, by, func(e *entry, now time.Time) error {
 		if strings.TrimSpace(reason) == "" {
 			return fmt.Errorf("%w: a removal needs a reason", ErrInvalid)
@@ -110,8 +110,8 @@ func (i *Inventory) Remove(id, by, reason string) error {
 	})
 }
 
-// AnnotationChange changes the fields that are not nil.
-type AnnotationChange struct {
+// AnnotationPatch changes the fields that are not nil.
+type AnnotationPatch struct {
 	Location *string `json:"location"`
 	Owner    *string `json:"owner"`
 	Acquired *string `json:"acquired"` // YYYY-MM-DD or ""
@@ -123,7 +123,7 @@ const maxAnnotation = 2048
 
 // Annotate keeps what only a person knows; where the date of acquisition
 // changes, the device is judged anew.
-func (i *Inventory) Annotate(id string, c AnnotationChange, by string) error {
+func (i *Inventory) Annotate(id string, c AnnotationPatch, by string) error {
 	dated := false
 	err := i.edit("annotate", id, by, func(e *entry, now time.Time) error {
 		if c.Acquired != nil && *c.Acquired != "" {
@@ -207,7 +207,7 @@ func (d *Determination) line() string {
 
 // Merge is a person's word that two ids are one device. It returns the id that
 // lives on.
-func (i *Inventory) Merge(id, other, by, reason string) (string, error) {
+func (i *Inventory) Merge(id, other, reason, by string) (string, error) {
 	kept := ""
 	err := i.edit("merge", id, by, func(e *entry, now time.Time) error {
 		o := i.find(other)
@@ -224,7 +224,7 @@ func (i *Inventory) Merge(id, other, by, reason string) (string, error) {
 
 // Split undoes a merge: id is the one that was merged away. The two are not
 // merged again unless a person says so.
-func (i *Inventory) Split(id, by, reason string) error {
+func (i *Inventory) Split(id, reason, by string) error {
 	return i.edit("split", id, by, func(_ *entry, now time.Time) error {
 		u := i.undo[id]
 		if u == nil {

@@ -74,10 +74,12 @@ type Inventory struct {
 	warm    []*entry                // entries whose evidence is decoded, oldest first
 	records recent
 
-	sourceSets   map[string][]string
-	sameClaims   map[claims]*claims
-	sameVerdicts map[string][]policy.Verdict
-	keptRecords  []keptRecord // memory inventory
+	// Values that many devices have in common, by their stored form.
+	sourceForms  map[string][]string
+	claimForms   map[string]*claims
+	verdictForms map[string][]policy.Verdict
+
+	keptRecords []keptRecord // memory inventory
 
 	chain      chain
 	created    time.Time

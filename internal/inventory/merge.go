@@ -71,7 +71,7 @@ func (i *Inventory) merge(a, b *entry, t time.Time, by, why string) *entry {
 }
 
 func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *entry {
-	u := &merged{kept: keep.id, gone: gone.id, time: t.UnixNano(), offset: keep.bindSeq, hot: encodeEntry(gone, nil)}
+	u := &merged{kept: keep.id, gone: gone.id, time: t.UnixNano(), offset: keep.bindSeq, hot: encodeEntry(gone, i.keepsNames(gone))}
 	if c := i.coldOf(gone); c != nil {
 		u.cold = encodeCold(c, nil)
 	}

@@ -224,21 +224,11 @@ func (i *Inventory) describe(e *entry, o *Observation) {
 // sourceSet returns the sorted set with one more source, shared between all
 // devices that have the same.
 func (i *Inventory) sourceSet(s []string, add string) []string {
-	out := append(slices.Clone(s), i.intern(add))
+	out := append(slices.Clone(s), add)
 	slices.Sort(out)
-	name := ""
-	for _, one := range out {
-		name += one + " "
-	}
-	if i.sourceSets == nil || len(i.sourceSets) > 4096 {
-		i.sourceSets = map[string][]string{}
-	}
-	if known, ok := i.sourceSets[name]; ok {
-		return known
-	}
-	out = slices.Clip(out)
-	i.sourceSets[name] = out
-	return out
+	part := &encoder{}
+	part.strings(out)
+	return i.sharedSources(part.b)
 }
 
 // set puts a non-empty value in place; it reports a change.

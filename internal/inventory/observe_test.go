@@ -97,7 +97,7 @@ func (s *site) camera(id, verdict string) {
 // told lists the events of a device, "" for all.
 func (s *site) told(id string) []string {
 	s.t.Helper()
-	events, _, err := s.Events(Query{Device: id, Limit: 10000})
+	events, _, err := s.Events(s.t.Context(), EventQuery{Device: id, Oldest: true, Limit: 10000})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -2,26 +2,286 @@ package inventory
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
 	"go.uber.org/zap"
+	"modernc.org/sqlite"
 )
 
-type store struct{}
+// FileName is the store's name in its directory; LockName the lock's.
+const (
+	FileName = "camcensus.db"
+	LockName = "camcensus.lock"
+)
 
-func (s *store) putMerge(*merged)           {}
-func (s *store) dropMerge(*merged, string)  {}
-func (s *store) putAlias(string, string)    {}
-func (s *store) putShared(string)           {}
-func (s *store) dropApart([2]string)        {}
-func (s *store) putEvent(Event)             {}
-func (s *store) cold(string) []byte         { return nil }
-func (i *Inventory) enqueue(*entry)         {}
-func (i *Inventory) putRecord(r keptRecord) { i.keptRecords = append(i.keptRecords, r) }
-func (i *Inventory) storedEvents(q Query) ([]Event, string, error) {
-	return nil, "", nil
+// ErrLocked: another process holds the inventory.
+var ErrLocked = errors.New("in use by another camcensus")
+
+// store is the inventory's file. What awaits writing lies in pending, guarded
+// by the inventory's lock; one goroutine writes it.
+type store struct {
+	inv   *Inventory
+	path  string
+	lock  *os.File
+	write *sql.DB // one connection
+	read  *sql.DB // read-only
+
+	pending  pending
+	wake     chan struct{}
+	syncs    chan chan error
+	stop     chan struct{}
+	stopped  chan struct{}
+	checking chan struct{}
+	cancel   context.CancelFunc
+	corrupt  chan error
+
+	health Health // guarded by the inventory's lock
 }
-func (i *Inventory) openStore(context.Context) error { return nil }
-func (i *Inventory) Sync() error                     { return nil }
-func (i *Inventory) Close() error                    { return nil }
-func zapDevice(e *entry) zap.Field                   { return zap.String("device", e.id) }
-func zapErr(err error) zap.Field                     { return zap.Error(err) }
+
+// Health is how the store fares.
+type Health struct {
+	Path       string // "" in memory
+	Errors     uint64
+	LastCommit time.Time
+	Pending    int    // changes that await writing
+	Problem    string // "" when all is well; else what is wrong, in one line
+	SetAside   string // where a corrupt file was put
+	Checked    time.Time
+	Bytes      int64
+}
+
+// Health tells how the store fares.
+func (i *Inventory) Health() Health {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if i.store == nil {
+		return Health{}
+	}
+	h := i.store.health
+	h.Pending = len(i.store.pending.entries) + len(i.store.pending.events) + len(i.store.pending.ops)
+	if st, err := os.Stat(i.store.path); err == nil {
+		h.Bytes = st.Size()
+	}
+	if h.Problem == "" && h.SetAside != "" {
+		h.Problem = "a corrupt inventory was set aside as " + h.SetAside + ": its history is there only"
+	}
+	return h
+}
+
+// openStore takes the lock, opens the file and loads it.
+func (i *Inventory) openStore(ctx context.Context) error {
+	if err := os.MkdirAll(i.opt.Dir, 0o750); err != nil {
+		return fmt.Errorf("inventory: open %s: %w", i.opt.Dir, err)
+	}
+	lock, err := takeLock(i.opt.Dir)
+	if err != nil {
+		return fmt.Errorf("inventory: open %s: %w", i.opt.Dir, err)
+	}
+	s := &store{
+		inv: i, path: filepath.Join(i.opt.Dir, FileName), lock: lock,
+		wake: make(chan struct{}, 1), syncs: make(chan chan error), stop: make(chan struct{}), stopped: make(chan struct{}),
+		checking: make(chan struct{}), corrupt: make(chan error, 1),
+	}
+	s.health.Path = s.path
+	if err := s.open(ctx); err != nil {
+		lock.Close()
+		return fmt.Errorf("inventory: open %s: %w", s.path, err)
+	}
+	i.store = s
+	check, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancel = cancel
+	go s.run()
+	go s.check(check)
+	return nil
+}
+
+// open opens and loads the file; a corrupt one is set aside and a new one
+// begun.
+func (s *store) open(ctx context.Context) error {
+	err := s.connect(ctx)
+	if err == nil {
+		err = s.inv.load(ctx, s.read)
+	}
+	if err == nil || !isCorrupt(err) {
+		if err != nil {
+			s.disconnect()
+		}
+		return err
+	}
+	if aside := s.setAside(err); aside != nil {
+		return aside
+	}
+	s.inv.reset()
+	s.inv.chain = chain{}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	return s.inv.load(ctx, s.read)
+}
+
+func (s *store) connect(ctx context.Context) error {
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"+
+		"&_pragma=synchronous(FULL)&_pragma=journal_size_limit(33554432)")); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := migrate(ctx, s.write); err != nil {
+		s.write.Close()
+		return err
+	}
+	s.inv.created, err = bornAt(ctx, s.write, s.inv.now())
+	if err != nil {
+		s.write.Close()
+		return err
+	}
+	if s.read, err = openReader(s.path, ""); err != nil {
+		s.write.Close()
+	}
+	return err
+}
+
+func openReader(path, more string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"+more))
+	if err == nil {
+		db.SetMaxOpenConns(3)
+	}
+	return db, err
+}
+
+func dsn(path, query string) string {
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
+}
+
+// bornAt reads when the store was made; a new one is made now.
+func bornAt(ctx context.Context, db *sql.DB, now time.Time) (time.Time, error) {
+	if _, err := db.ExecContext(ctx, "INSERT INTO meta VALUES ('created', ?) ON CONFLICT DO NOTHING", now.Format(time.RFC3339Nano)); err != nil {
+		return time.Time{}, err
+	}
+	var text string
+	if err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'created'").Scan(&text); err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339Nano, text)
+}
+
+func (s *store) disconnect() {
+	if s.read != nil {
+		s.read.Close()
+	}
+	if s.write != nil {
+		s.write.Close()
+	}
+}
+
+// takeLock keeps a second agent away. The file names the process that has it.
+func takeLock(dir string) (*os.File, error) {
+	path := filepath.Join(dir, LockName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	busy, err := lockFile(f)
+	if busy {
+		holder := make([]byte, 32)
+		n, _ := f.ReadAt(holder, 0)
+		f.Close()
+		return nil, fmt.Errorf("%w (process %s): stop it, or edit through its socket", ErrLocked, strings.TrimSpace(string(holder[:n])))
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	f.Truncate(0)
+	f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return f, nil
+}
+
+// setAside puts a corrupt file where nobody writes and an expert may read.
+func (s *store) setAside(why error) error {
+	s.disconnect()
+	aside := s.path + ".corrupt-" + s.inv.now().Format("20060102T150405Z")
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Rename(s.path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("set the corrupt file aside: %w", err)
+		}
+	}
+	s.health.SetAside = aside
+	s.health.Errors++
+	s.inv.log.Error("inventory corrupt: set aside, a new one begins", zap.String("path", s.path), zap.String("aside", aside), zapErr(why))
+	return nil
+}
+
+// isCorrupt tells damage (SQLITE_CORRUPT, SQLITE_NOTADB) from other trouble.
+func isCorrupt(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == 11 || e.Code()&0xff == 26)
+}
+
+// check looks through the whole file once the inventory serves.
+func (s *store) check(ctx context.Context) {
+	defer close(s.checking)
+	db, err := openReader(s.path, "")
+	if err != nil {
+		return
+	}
+	defer db.Close()
+	err = quickCheck(ctx, db)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		s.inv.log.Error("inventory: integrity check", zap.String("path", s.path), zapErr(err))
+		if errors.Is(err, errIntegrity) || isCorrupt(err) {
+			s.corrupt <- err
+		}
+		return
+	}
+	s.inv.mu.Lock()
+	s.health.Checked = s.inv.now()
+	s.inv.mu.Unlock()
+}
+
+var errIntegrity = errors.New("the file is damaged")
+
+func quickCheck(ctx context.Context, db *sql.DB) error {
+	var first string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&first); err != nil {
+		return err
+	}
+	if first != "ok" {
+		return fmt.Errorf("%w: %s", errIntegrity, first)
+	}
+	return nil
+}
+
+// cold reads a device's evidence; nil when there is none.
+func (s *store) cold(id string) []byte {
+	var form []byte
+	err := s.read.QueryRow("SELECT form FROM evidence WHERE device = ?", id).Scan(&form)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		s.failed("read evidence", err)
+	}
+	return form
+}
+
+// failed notes trouble; it is logged when it begins and when it ends.
+func (s *store) failed(what string, err error) {
+	s.health.Errors++
+	problem := what + ": " + err.Error()
+	if s.health.Problem == "" {
+		s.inv.log.Error("inventory: going on from memory", zap.String("path", s.path), zap.String("doing", what), zapErr(err))
+	}
+	s.health.Problem = problem
+}
+
+func zapDevice(e *entry) zap.Field { return zap.String("device", e.id) }
+func zapErr(err error) zap.Field   { return zap.Error(err) }

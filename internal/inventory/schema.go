@@ -1,0 +1,63 @@
+package inventory
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// migrations bring a store from the version that is its index to the next.
+// A released one is never changed; PRAGMA user_version says how far a store
+// is.
+var migrations = []string{
+	`CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+	CREATE TABLE devices (
+		id TEXT PRIMARY KEY, state TEXT NOT NULL, class TEXT NOT NULL, manufacturer TEXT NOT NULL,
+		first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, form BLOB NOT NULL
+	) WITHOUT ROWID;
+	CREATE TABLE evidence (device TEXT PRIMARY KEY, form BLOB NOT NULL) WITHOUT ROWID;
+	CREATE TABLE aliases (id TEXT PRIMARY KEY, device TEXT NOT NULL) WITHOUT ROWID;
+	CREATE TABLE shared (name TEXT PRIMARY KEY) WITHOUT ROWID;
+	CREATE TABLE apart (one TEXT NOT NULL, other TEXT NOT NULL, PRIMARY KEY (one, other)) WITHOUT ROWID;
+	CREATE TABLE merges (
+		gone TEXT PRIMARY KEY, kept TEXT NOT NULL, time INTEGER NOT NULL, shift INTEGER NOT NULL, device BLOB NOT NULL, evidence BLOB
+	) WITHOUT ROWID;
+	CREATE TABLE events (
+		seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, device TEXT NOT NULL, event TEXT NOT NULL,
+		was TEXT NOT NULL, became TEXT NOT NULL, by TEXT NOT NULL, evidence TEXT NOT NULL, hash BLOB NOT NULL
+	);
+	CREATE INDEX events_device ON events (device, seq);
+	CREATE INDEX events_time ON events (time);
+	CREATE TABLE records (
+		device TEXT NOT NULL, digest TEXT NOT NULL, kind TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (device, digest)
+	) WITHOUT ROWID;`,
+}
+
+// migrate brings the store to the newest schema, each step whole or not at
+// all.
+func migrate(ctx context.Context, db *sql.DB) error {
+	var version int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("its schema is version %d, this camcensus knows up to %d: needs a newer camcensus", version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if _, err = tx.ExecContext(ctx, migrations[version]); err == nil {
+			_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version+1))
+		}
+		if err != nil {
+			tx.Rollback()
+			return fmt.Errorf("migrate to schema %d: %w", version+1, err)
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("migrate to schema %d: %w", version+1, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+package inventory
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"camcensus/discovery"
+)
+
+// Verification is what Verify found.
+type Verification struct {
+	Length int64  `json:"length"` // sequence number of the last event
+	Base   int64  `json:"base"`   // events before it are in a file that was set aside
+	Head   string `json:"head"`
+	// Faults are what is wrong, one line each; empty when all holds.
+	Faults []string `json:"faults"`
+
+	scratch *Inventory // holds the words while forms are read
+}
+
+// OK tells that nothing is wrong.
+func (v *Verification) OK() bool { return len(v.Faults) == 0 }
+
+const maxFaults = 20
+
+func (v *Verification) fault(format string, args ...any) {
+	if len(v.Faults) < maxFaults {
+		v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
+	}
+}
+
+// Verify reads the whole store and tells whether anything in it was altered,
+// dropped or reordered. Against a head that was written down earlier, with its
+// sequence number, it also finds a cut tail and a chain that was made anew;
+// head "" leaves that out.
+func (i *Inventory) Verify(ctx context.Context, head string, seq int64) (*Verification, error) {
+	if i.store == nil {
+		return i.verifyMemory(head, seq), nil
+	}
+	if !i.readOnly {
+		if err := i.Sync(); err != nil {
+			return nil, fmt.Errorf("inventory: verify: %w", err)
+		}
+	}
+	tx, err := i.store.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("inventory: verify: %w", err)
+	}
+	defer tx.Rollback()
+	v := &Verification{Faults: []string{}, scratch: newInventory(Options{})}
+	for _, step := range []func(context.Context, *sql.Tx) error{v.integrity, v.events(head, seq), v.forms, v.records} {
+		if err := step(ctx, tx); err != nil {
+			if !isCorrupt(err) {
+				return nil, fmt.Errorf("inventory: verify: %w", err)
+			}
+			v.fault("the file is damaged: %v", err)
+		}
+	}
+	return v, nil
+}
+
+func (v *Verification) integrity(ctx context.Context, tx *sql.Tx) error {
+	return eachTx(ctx, tx, "PRAGMA integrity_check(20)", func(r *sql.Rows) error {
+		var line string
+		err := r.Scan(&line)
+		if line != "ok" {
+			v.fault("file: %s", line)
+		}
+		return err
+	})
+}
+
+func eachTx(ctx context.Context, tx *sql.Tx, query string, show func(*sql.Rows) error) error {
+	rows, err := tx.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := show(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// walk follows the chain event by event.
+type walk struct {
+	v    *Verification
+	head [32]byte
+	seq  int64
+	want string // the earlier head
+	at   int64  // and its sequence number
+	met  bool
+}
+
+func (w *walk) step(e *Event) {
+	if e.Seq != w.seq+1 {
+		w.v.fault("event %d follows event %d: %d events are missing", e.Seq, w.seq, e.Seq-w.seq-1)
+	}
+	next := hashEvent(w.head, e)
+	if got := hex.EncodeToString(next[:]); got != e.Hash {
+		w.v.fault("event %d (%s of %s): its hash does not follow from the event before it and its text", e.Seq, e.Event, e.Device)
+	}
+	hex.Decode(w.head[:], []byte(e.Hash))
+	w.seq = e.Seq
+	w.compare()
+}
+
+// compare holds the chain against the earlier head.
+func (w *walk) compare() {
+	if w.want == "" || w.seq != w.at {
+		return
+	}
+	w.met = true
+	if hex.EncodeToString(w.head[:]) != strings.ToLower(w.want) {
+		w.v.fault("event %d has hash %x, the earlier head says %s: the chain was made anew", w.seq, w.head, w.want)
+	}
+}
+
+func (w *walk) finish(length int64) {
+	if length > w.seq {
+		w.v.fault("the chain ends at event %d, %d were written: its tail was cut off", w.seq, length)
+	}
+	switch {
+	case w.want == "" || w.met:
+	case w.at > w.seq:
+		w.v.fault("the chain ends at event %d, the earlier head is of event %d: its tail was cut off", w.seq, w.at)
+	default:
+		w.v.fault("event %d of the earlier head is not in this file (it begins after event %d)", w.at, w.v.Base)
+	}
+	w.v.Length, w.v.Head = w.seq, hex.EncodeToString(w.head[:])
+}
+
+func (v *Verification) events(head string, seq int64) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		w := &walk{v: v, want: head, at: seq}
+		length, err := v.base(ctx, tx, w)
+		if err != nil {
+			return err
+		}
+		w.compare()
+		err = eachTx(ctx, tx, "SELECT seq, time, device, event, was, became, by, evidence, hash FROM events ORDER BY seq", func(r *sql.Rows) error {
+			e, err := scanEvent(r)
+			if err == nil {
+				w.step(&e)
+			}
+			return err
+		})
+		w.finish(length)
+		return err
+	}
+}
+
+// base reads where the chain of this file begins and how long it is said to be.
+func (v *Verification) base(ctx context.Context, tx *sql.Tx, w *walk) (int64, error) {
+	var length int64
+	err := eachTx(ctx, tx, "SELECT name, value FROM meta WHERE name LIKE 'chain.%'", func(r *sql.Rows) error {
+		var name, value string
+		if err := r.Scan(&name, &value); err != nil {
+			return err
+		}
+		n, _ := strconv.ParseInt(value, 10, 64)
+		switch name {
+		case "chain.length":
+			length = n
+		case "chain.base":
+			v.Base, w.seq = n, n
+		case "chain.base_head":
+			hex.Decode(w.head[:], []byte(value))
+		}
+		return nil
+	})
+	return length, err
+}
+
+// forms checks every stored device and its evidence against their checksums.
+func (v *Verification) forms(ctx context.Context, tx *sql.Tx) error {
+	for _, t := range []struct{ query, what string }{
+		{"SELECT id, state, class, manufacturer, first_seen, last_seen, form FROM devices", "device"},
+		{"SELECT device, '', '', '', 0, 0, form FROM evidence", "evidence of"},
+	} {
+		err := eachTx(ctx, tx, t.query, func(r *sql.Rows) error {
+			var id, state, class, maker string
+			var first, last int64
+			var form sql.RawBytes
+			if err := r.Scan(&id, &state, &class, &maker, &first, &last, &form); err != nil {
+				return err
+			}
+			if t.what == "device" {
+				v.device(id, state, class, maker, first, last, form)
+			} else if _, _, err := unseal(form, coldVersion); err != nil {
+				v.fault("evidence of %s: %v", id, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Verification) device(id, state, class, maker string, first, last int64, form []byte) {
+	e, err := decodeEntry(v.scratch, form)
+	switch {
+	case err != nil:
+		v.fault("device %s: %v", id, err)
+	case e.id != id || string(e.state) != state || string(e.claims.class) != class || e.claims.manufacturer != maker || e.first != first || e.last != last:
+		v.fault("device %s: its columns and its stored form differ", id)
+	}
+}
+
+// records checks the raw records against their digests.
+func (v *Verification) records(ctx context.Context, tx *sql.Tx) error {
+	return eachTx(ctx, tx, "SELECT device, digest, record FROM records", func(r *sql.Rows) error {
+		var device, digest, text string
+		if err := r.Scan(&device, &digest, &text); err != nil {
+			return err
+		}
+		var rec discovery.Record
+		err := json.Unmarshal([]byte(text), &rec)
+		if sum := sha256.Sum256(rec.Bytes()); err != nil || hex.EncodeToString(sum[:]) != digest {
+			v.fault("raw record %s of %s was altered", digest[:min(16, len(digest))], device)
+		}
+		return nil
+	})
+}
+
+func readRecords(ctx context.Context, db *sql.DB, device string) ([]discovery.Record, error) {
+	var out []discovery.Record
+	err := each(ctx, db, "SELECT record FROM records WHERE device = ?", func(r *sql.Rows) error {
+		var text string
+		if err := r.Scan(&text); err != nil {
+			return err
+		}
+		var rec discovery.Record
+		if err := json.Unmarshal([]byte(text), &rec); err != nil {
+			return err
+		}
+		out = append(out, rec)
+		return nil
+	}, device)
+	return out, err
+}
+
+func (i *Inventory) verifyMemory(head string, seq int64) *Verification {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	v := &Verification{Faults: []string{}}
+	w := &walk{v: v, want: head, at: seq}
+	if kept := i.chain.kept; len(kept) > 0 && kept[0].Seq > 1 {
+		v.Base, w.seq = kept[0].Seq, kept[0].Seq
+		hex.Decode(w.head[:], []byte(kept[0].Hash))
+		for n := range kept[1:] {
+			w.step(&kept[n+1])
+		}
+	} else {
+		for n := range kept {
+			w.step(&kept[n])
+		}
+	}
+	w.finish(i.chain.seq)
+	return v
+}
+
+// Backup writes a whole, consistent copy of the store to a new file, while the
+// agent goes on.
+func (i *Inventory) Backup(ctx context.Context, file string) error {
+	if i.store == nil {
+		return errors.New("inventory: backup: it is in memory only")
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("inventory: backup to %s: the file exists already", file)
+	}
+	if !i.readOnly {
+		if err := i.Sync(); err != nil {
+			return fmt.Errorf("inventory: backup to %s: %w", file, err)
+		}
+	}
+	db, err := sql.Open("sqlite", dsn(i.store.path, "mode=ro&_pragma=busy_timeout(5000)"))
+	if err != nil {
+		return fmt.Errorf("inventory: backup to %s: %w", file, err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
+		return fmt.Errorf("inventory: backup to %s: %w", file, err)
+	}
+	return os.Chmod(file, 0o640)
+}

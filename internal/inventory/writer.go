@@ -1,0 +1,437 @@
+package inventory
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// The writer's pace: a transaction holds at most maxBatch devices, and what
+// comes in within gather goes into one.
+const (
+	maxBatch   = 1000
+	gather     = 200 * time.Millisecond
+	retryFirst = time.Second
+	retryLast  = 30 * time.Second
+)
+
+// op is one small change beside devices and events.
+type op struct {
+	query string
+	args  []any
+}
+
+// pending is what awaits the writer.
+type pending struct {
+	entries []*entry
+	events  []Event
+	flying  []Event // in the transaction that runs now
+	ops     []op
+}
+
+// row is one device, encoded for the writer.
+type row struct {
+	e          *entry
+	id         string
+	gone       bool
+	state      string
+	class      string
+	maker      string
+	first, end int64
+	form       []byte
+	cold       []byte // not sealed yet; nil when unchanged
+}
+
+type batch struct {
+	rows   []row
+	events []Event
+	ops    []op
+	counts map[string]uint64
+}
+
+// enqueue hands a device to the writer.
+func (i *Inventory) enqueue(e *entry) {
+	if i.store == nil || e.dirty {
+		return
+	}
+	e.dirty = true
+	i.store.pending.entries = append(i.store.pending.entries, e)
+	i.store.ring()
+}
+
+func (s *store) ring() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *store) put(query string, args ...any) {
+	if s == nil {
+		return
+	}
+	s.pending.ops = append(s.pending.ops, op{query, args})
+	s.ring()
+}
+
+func (s *store) putEvent(e Event) {
+	s.pending.events = append(s.pending.events, e)
+	s.ring()
+}
+
+func (s *store) putAlias(id, device string) {
+	s.put("INSERT OR REPLACE INTO aliases VALUES (?, ?)", id, device)
+}
+
+func (s *store) putShared(name string) { s.put("INSERT OR IGNORE INTO shared VALUES (?)", name) }
+
+func (s *store) putMerge(u *merged) {
+	s.put("INSERT OR REPLACE INTO merges VALUES (?, ?, ?, ?, ?, ?)", u.gone, u.kept, u.time, u.offset, u.hot, u.cold)
+}
+
+func (s *store) dropMerge(u *merged, kept string) {
+	p := pair(kept, u.gone)
+	s.put("DELETE FROM merges WHERE gone = ?", u.gone)
+	s.put("DELETE FROM aliases WHERE id = ?", u.gone)
+	s.put("INSERT OR IGNORE INTO apart VALUES (?, ?)", p[0], p[1])
+}
+
+func (s *store) dropApart(p [2]string) {
+	s.put("DELETE FROM apart WHERE one = ? AND other = ?", p[0], p[1])
+}
+
+func (i *Inventory) putRecord(r keptRecord) {
+	if i.store == nil {
+		i.keptRecords = append(i.keptRecords, r)
+		return
+	}
+	text, err := json.Marshal(r.record)
+	if err != nil {
+		return
+	}
+	i.store.put("INSERT OR IGNORE INTO records SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM records WHERE device = ?) < ?",
+		r.device, r.digest, r.record.Kind, string(text), r.device, maxKeptPerDevice)
+}
+
+// run writes until the store is closed.
+func (s *store) run() {
+	defer close(s.stopped)
+	wait := retryFirst
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	for {
+		var asked []chan error
+		select {
+		case <-s.wake:
+			timer.Reset(gather)
+			continue
+		case <-timer.C:
+		case c := <-s.syncs:
+			asked = append(asked, c)
+		case why := <-s.corrupt:
+			s.begin(why)
+		case <-s.stop:
+			return
+		}
+		err := s.flush()
+		for _, c := range asked {
+			c <- err
+		}
+		if err != nil {
+			timer.Reset(wait)
+			wait = min(2*wait, retryLast)
+			continue
+		}
+		wait = retryFirst
+	}
+}
+
+// flush writes all that is pending.
+func (s *store) flush() error {
+	for {
+		b := s.take()
+		if b == nil {
+			return nil
+		}
+		err := s.commit(b)
+		s.settle(b, err)
+		if err == nil {
+			continue
+		}
+		if isCorrupt(err) {
+			s.begin(err)
+		}
+		return err
+	}
+}
+
+// take encodes the next batch; nil when nothing is pending.
+func (s *store) take() *batch {
+	i := s.inv
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	p := &s.pending
+	if len(p.entries)+len(p.events)+len(p.ops) == 0 {
+		return nil
+	}
+	n := min(len(p.entries), maxBatch)
+	b := &batch{rows: make([]row, n), ops: p.ops, events: p.events, counts: map[string]uint64{}}
+	for k, e := range p.entries[:n] {
+		b.rows[k] = i.row(e)
+	}
+	p.entries = p.entries[n:]
+	p.ops, p.events, p.flying = nil, nil, b.events
+	for _, e := range b.events {
+		b.counts[e.Event] = i.chain.counts[e.Event]
+	}
+	return b
+}
+
+// row encodes a device. Names of what is no camera stay in memory.
+func (i *Inventory) row(e *entry) row {
+	e.dirty = false
+	r := row{e: e, id: e.id, gone: e.gone}
+	if e.gone {
+		return r
+	}
+	r.state, r.class, r.maker, r.first, r.end = string(e.state), string(e.claims.class), e.claims.manufacturer, e.first, e.last
+	r.form = encodeEntry(e, i.storesNames(e))
+	e.stored = e.last
+	if e.coldDirty && e.cold != nil {
+		var skip func(*item) bool
+		if !i.storesNames(e) {
+			skip = func(it *item) bool { return nameFields[it.Field] }
+		}
+		r.cold = coldBytes(e.cold, skip)
+		e.coldDirty = false
+	}
+	return r
+}
+
+// storesNames: hostnames and what else a person may have named a device by
+// reach the disk only for cameras, unless all are wanted.
+func (i *Inventory) storesNames(e *entry) bool {
+	return i.opt.Hostnames == "all" || i.opt.Hostnames == "cameras" && e.tracked
+}
+
+// settle draws the consequences of a transaction.
+func (s *store) settle(b *batch, err error) {
+	i := s.inv
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	p := &s.pending
+	p.flying = nil
+	if err != nil {
+		s.failed("write", err)
+		s.giveBack(b)
+		return
+	}
+	if s.health.Problem != "" {
+		i.log.Info("inventory: on disk again", zap.String("path", s.path))
+	}
+	s.health.Problem = ""
+	s.health.LastCommit = i.now()
+	if n := len(b.events); n > 0 {
+		last := b.events[n-1]
+		i.chain.stored = last.Seq
+		hex.Decode(i.chain.storedHead[:], []byte(last.Hash))
+	}
+	for _, r := range b.rows {
+		if !r.e.coldDirty && !r.e.warm {
+			r.e.cold = nil
+		}
+	}
+}
+
+// giveBack keeps a failed batch for the next attempt.
+func (s *store) giveBack(b *batch) {
+	p := &s.pending
+	for _, r := range b.rows {
+		r.e.coldDirty = r.e.coldDirty || r.cold != nil
+		if !r.e.dirty {
+			r.e.dirty = true
+			p.entries = append(p.entries, r.e)
+		}
+	}
+	p.events = append(b.events, p.events...)
+	p.ops = append(b.ops, p.ops...)
+}
+
+// commit writes one batch in one durable transaction.
+func (s *store) commit(b *batch) error {
+	ctx := context.Background()
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := writeRows(ctx, tx, b.rows); err != nil {
+		return err
+	}
+	for _, o := range b.ops {
+		if _, err := tx.ExecContext(ctx, o.query, o.args...); err != nil {
+			return err
+		}
+	}
+	if err := writeEvents(ctx, tx, b); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func writeRows(ctx context.Context, tx *sql.Tx, rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	device, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer device.Close()
+	evidence, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO evidence VALUES (?, ?)")
+	if err != nil {
+		return err
+	}
+	defer evidence.Close()
+	for n := range rows {
+		r := &rows[n]
+		if r.gone {
+			err = dropRow(ctx, tx, r.id)
+		} else if _, err = device.ExecContext(ctx, r.id, r.state, r.class, r.maker, r.first, r.end, r.form); err == nil && r.cold != nil {
+			_, err = evidence.ExecContext(ctx, r.id, sealCold(r.cold))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dropRow(ctx context.Context, tx *sql.Tx, id string) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM devices WHERE id = ?", id)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM evidence WHERE device = ?", id)
+	return err
+}
+
+const setMeta = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
+
+func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
+	if len(b.events) == 0 {
+		return nil
+	}
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for n := range b.events {
+		e := &b.events[n]
+		hash, _ := hex.DecodeString(e.Hash)
+		if _, err := insert.ExecContext(ctx, e.Seq, e.Time.UnixNano(), e.Device, e.Event, e.From, e.To, e.By, e.Evidence, hash); err != nil {
+			return err
+		}
+	}
+	last := b.events[len(b.events)-1]
+	if _, err := tx.ExecContext(ctx, setMeta, "chain.length", last.Seq); err != nil {
+		return err
+	}
+	for name, n := range b.counts {
+		if _, err := tx.ExecContext(ctx, setMeta, "count."+name, int64(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin sets a file that proved corrupt aside and begins a new one from what
+// is in memory; the chain goes on from its head.
+func (s *store) begin(why error) {
+	i := s.inv
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if err := s.setAside(why); err != nil {
+		s.failed("set aside", err)
+		return
+	}
+	base, head := i.chain.stored, i.chain.storedHead
+	born := i.created
+	if err := s.connect(context.Background()); err != nil {
+		s.failed("begin anew", err)
+		i.created = born
+		return
+	}
+	i.chain.base, i.chain.baseHead = base, head
+	s.pending.ops = append([]op{
+		{setMeta, []any{"chain.base", base}},
+		{setMeta, []any{"chain.base_head", hex.EncodeToString(head[:])}},
+	}, s.pending.ops...)
+	for gone, id := range i.alias {
+		s.putAlias(gone, id)
+	}
+	for name := range i.shared {
+		s.putShared(name)
+	}
+	for _, u := range i.undo {
+		s.putMerge(u)
+	}
+	for _, e := range i.devices {
+		e.coldDirty = e.cold != nil
+		i.enqueue(e)
+	}
+	s.ring()
+}
+
+// Sync waits until all that was done so far is on disk; in memory it returns
+// at once.
+func (i *Inventory) Sync() error {
+	if i.store == nil {
+		return nil
+	}
+	done := make(chan error, 1)
+	select {
+	case i.store.syncs <- done:
+		return <-done
+	case <-i.store.stopped:
+		return errors.New("the inventory is closed")
+	}
+}
+
+// Close writes what is pending and gives the lock back.
+func (i *Inventory) Close() error {
+	s := i.store
+	if s == nil {
+		return nil
+	}
+	if s.lock == nil { // opened for reading
+		s.disconnect()
+		return nil
+	}
+	select {
+	case <-s.stopped:
+		return nil
+	default:
+	}
+	i.mu.Lock()
+	for _, e := range i.devices {
+		if e.last != e.stored {
+			i.enqueue(e)
+		}
+	}
+	i.mu.Unlock()
+	s.cancel()
+	<-s.checking
+	err := i.Sync()
+	close(s.stop)
+	<-s.stopped
+	s.disconnect()
+	s.lock.Close()
+	return err
+}
