@@ -115,10 +115,10 @@ var steps = []func(*plan) (Question, bool){
 	(*plan).certificate,
 	(*plan).stream,
 	(*plan).onvifDevice,
+	(*plan).login,
 	(*plan).vendor,
 	(*plan).otherWeb,
 	(*plan).onvifOpen,
-	(*plan).login,
 	(*plan).favicon,
 }
 

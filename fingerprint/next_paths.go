@@ -46,7 +46,7 @@ var vendorPaths = []vendorPath{
 		Why: "only Hikvision's firmware answers /SDK/activateStatus, and without a login",
 	},
 	{
-		Question: Question{Probe: "isapi", Path: "/ISAPI/System/deviceInfo"},
+		Question: Question{Probe: "isapi", Path: isapiDevice},
 		Makers:   hikvisionMakers, Signs: hikvisionSigns,
 		Why: "Hikvision's ISAPI names the model, or its realm does",
 	},
@@ -118,6 +118,10 @@ var onvifOperations = []struct{ name, unless string }{
 	{"GetServiceCapabilities", ""},
 	{"GetSystemDateAndTime", ""},
 }
+
+// isapiDevice names model and serial to a user, the realm of its refusal often
+// the model to anyone.
+const isapiDevice = "/ISAPI/System/deviceInfo"
 
 const faviconPath = "/favicon.ico"
 

@@ -242,14 +242,18 @@ func (p *plan) login() (Question, bool) {
 	if !p.st.Login || !slices.Contains(cameraClasses, p.st.Identity.Class) {
 		return Question{}, false
 	}
-	if slices.ContainsFunc(p.asked, func(a Asked) bool { return a.Question.Login }) {
+	tried := func(a Asked) bool { return a.Question.Login && a.Failure != FailedScope } // scope: no account for it
+	if slices.ContainsFunc(p.asked, tried) {
 		return Question{}, false
 	}
 	for _, a := range p.asked {
 		q := a.Question
+		q.Login = true
+		if p.wasAsked(q) {
+			continue
+		}
 		refused := a.Status == 401 || q.Probe == "onvif" && (a.Status == 400 || a.Status == 500)
-		if refused && (q.Probe == "isapi" || operation(q) == onvifDevice) {
-			q.Login = true
+		if refused && (q.Path == isapiDevice || operation(q) == onvifDevice) {
 			q.Why = "read with the credentials configured for its network"
 			return q, true
 		}
