@@ -127,16 +127,18 @@ func (t tongue) meaning(d *inventory.Device, v *policy.Verdict) []string {
 			said = append(said, sentence)
 		}
 	}
-	switch v.Verdict {
-	case policy.Banned:
+	switch {
+	case d.Determination != nil:
+		add(t.T("A person determined that %s made it.", d.Determination.Manufacturer))
+	case v.Verdict == policy.Banned:
 		add(t.T("Two independent signs, one of them strong, say that %s made it.", orUnknown(t, d.Manufacturer)))
-	case policy.SuspectedV:
+	case v.Verdict == policy.SuspectedV:
 		add(t.T("Signs point to a maker that this policy reaches, but they do not settle it."))
-	case policy.Clear:
+	case v.Verdict == policy.Clear:
 		add(t.T("Its maker is established as %s, which this policy does not name. Where its components come from is not assessed.", orUnknown(t, d.Manufacturer)))
-	case policy.Unknown:
+	case v.Verdict == policy.Unknown:
 		add(t.T("It is or may be a camera, and nothing seen so far establishes who made it. This is not a clearance."))
-	case policy.OutOfScope:
+	case v.Verdict == policy.OutOfScope:
 		add(t.T("It is another class of equipment (%s) than this policy reaches.", t.classWord(d.Class)))
 	default:
 		add(t.T("Nothing suggests a camera, and nothing tells what it is."))

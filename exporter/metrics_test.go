@@ -1,0 +1,188 @@
+package exporter
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+func scrape(t testing.TB, x *Exporter) string {
+	t.Helper()
+	w := request(x, "GET", "/metrics", "")
+	if w.Code != 200 {
+		t.Fatalf("scrape: %d %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+func TestMetricsPassPromtool(t *testing.T) {
+	x := newTestExporter(t, newTestAgent())
+	promtool := tool(t, "promtool", "prometheus")
+	cmd := exec.Command(promtool, "check", "metrics")
+	cmd.Stdin = strings.NewReader(scrape(t, x))
+	out, err := cmd.CombinedOutput()
+	if err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+// tool finds a program or fails with the remedy.
+func tool(t testing.TB, name, debianPackage string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is needed: apt-get install %s", name, debianPackage)
+	}
+	return path
+}
+
+func TestMetricsHoldTheirPromises(t *testing.T) {
+	text := scrape(t, newTestExporter(t, newTestAgent()))
+	for _, line := range []string{
+		`camcensus_site_info{site="ottawa-hq"} 1`,
+		`camcensus_devices{class="camera",manufacturer="Hikvision",state="missing"} 1`,
+		`camcensus_devices{class="camera",manufacturer="unknown",state="present"} 1`,
+		`camcensus_unclassified_hosts 1`,
+		`camcensus_unassessed_channels 3`,
+		`camcensus_recorders_channels_unknown 1`,
+		`camcensus_flagged_devices{excepted="false",manufacturer="Hikvision",policy="ca-hikvision-2025",state="present",verdict="banned"} 1`,
+		`camcensus_flagged_devices{excepted="true",manufacturer="Hikvision",policy="ca-hikvision-2025",state="missing",verdict="banned"} 1`,
+		`camcensus_flagged_devices{excepted="false",manufacturer="EZVIZ",policy="ca-hikvision-2025",state="present",verdict="banned"} 0`,
+		`camcensus_flagged_devices{excepted="false",manufacturer="Dahua",policy="us-fcc-covered-list",state="removed",verdict="banned"} 1`,
+		`camcensus_verdicts{class="camera",policy="ca-hikvision-2025",verdict="unknown"} 1`,
+		`camcensus_device_info{brand="LTS",class="camera",device="d-test000000031",ip="10.20.0.31",location="Floor 2",mac="02:00:5e:00:53:1f",manufacturer="Hikvision",model="CMIP9342-28"} 1`,
+		`camcensus_device_flagged{device="d-test000000032",excepted="true",policy="ca-hikvision-2025",state="missing",verdict="banned"} 1`,
+		`camcensus_device_series_dropped 0`,
+		`camcensus_network_addresses{network="10.20.0.0/24",result="tried"} 254`,
+		`camcensus_network_up{network="10.30.0.0/24"} 0`,
+		`camcensus_network_last_sweep_timestamp_seconds{network="10.30.0.0/24"} 0`,
+		`camcensus_source_up{interface="eth0",source="arp"} 0`,
+		`camcensus_source_packets_rejected_total{interface="eth0",reason="scope",source="wsd"} 2`,
+		`camcensus_probe_failures_total{probe="http",reason="refused"} 3`,
+		`camcensus_cycle_duration_seconds_bucket{le="60"} 1`,
+		`camcensus_events_total{event="network_back"} 0`,
+		`camcensus_events_total{event="appeared"} 9`,
+		`camcensus_paused{reason="mode"} 0`,
+		`camcensus_audit_chain_events 12345`,
+		`camcensus_capture_packets_dropped_total{interface="eth0"} 3`,
+		`camcensus_config_last_reload_successful 1`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("missing: %s", line)
+		}
+	}
+	for _, absent := range []string{`device="d-test000000037"`, `device="d-test000000034"`, `state="removed",verdict="suspected"`, "owned",
+		`camcensus_source_up{interface="eth0",source="listen"}`, `verdict="unclassified"`} {
+		if strings.Contains(text, absent) {
+			t.Errorf("must not be there: %s", absent)
+		}
+	}
+}
+
+func TestMetricsSurviveWhatADeviceSays(t *testing.T) {
+	a := newTestAgent()
+	a.snapshot.Settings.DeviceSeries = DeviceSeriesAll
+	a.snapshot.Site.Name = hostile
+	a.snapshot.Devices[4].ID = "d-" + hostile
+	a.snapshot.Devices[4].IPs = []string{hostile}
+	a.snapshot.Devices[4].MACs = []string{hostile}
+	a.snapshot.Devices[4].Manufacturer = "Evil Cameras"
+	// The same series twice must not cost the rest.
+	a.snapshot.Networks = append(a.snapshot.Networks, a.snapshot.Networks[0])
+	text := scrape(t, newTestExporter(t, a))
+	if !strings.Contains(text, `manufacturer="other",model=""`) {
+		t.Error("an unknown maker must read other, a model with strange characters must be empty")
+	}
+	if !strings.Contains(text, "camcensus_storage_errors_total 0") {
+		t.Error("the good series are gone")
+	}
+}
+
+func TestDeviceSeriesKeepTheGravestAndOldest(t *testing.T) {
+	a := newTestAgent()
+	a.snapshot.Settings.MaxDeviceSeries = 2
+	text := scrape(t, newTestExporter(t, a))
+	if !strings.Contains(text, `camcensus_device_series_dropped 1`) {
+		t.Error("one device must be counted as dropped")
+	}
+	for device, kept := range map[string]bool{"d-test000000031": true, "d-test000000032": true, "d-test000000033": false} {
+		if strings.Contains(text, device) != kept {
+			t.Errorf("%s: kept must be %t", device, kept)
+		}
+	}
+	a.snapshot.Settings.DeviceSeries = DeviceSeriesNone
+	if text = scrape(t, newTestExporter(t, a)); strings.Contains(text, `device="`) {
+		t.Error("device_series none leaves a series with a device")
+	}
+}
+
+func TestEveryMetricIsDefinedOnceAndDescribed(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, d := range definitions {
+		if seen[d.name] || d.help == "" {
+			t.Errorf("%s: defined twice or without help", d.name)
+		}
+		seen[d.name] = true
+	}
+}
+
+func manyDevices(n int) []inventory.Device {
+	classes := []fingerprint.Class{fingerprint.ClassCamera, fingerprint.ClassRecorder, fingerprint.ClassOther}
+	makers := []string{"Hikvision", "Axis", "EZVIZ", ""}
+	verdicts := []string{policy.Banned, policy.Clear, policy.SuspectedV, policy.Unknown}
+	devices := make([]inventory.Device, n)
+	for i := range devices {
+		d := testDevice(i%250, makers[i%4], "LTS", "DS-2CD", classes[i%3], verdicts[i%4], "named")
+		d.ID = fmt.Sprintf("d-%013d", i)
+		d.FirstSeen = testTime.Add(-time.Duration(i) * time.Second)
+		devices[i] = d
+	}
+	return devices
+}
+
+func TestScrapeHasTheSameSizeForTenTimesTheDevices(t *testing.T) {
+	var sizes []int
+	for _, n := range []int{10_000, 100_000} {
+		a := newTestAgent()
+		a.snapshot.Devices = manyDevices(n)
+		x := newTestExporter(t, a)
+		start := time.Now()
+		first := scrape(t, x)
+		t.Logf("%d devices: first scrape %v", n, time.Since(start))
+		start = time.Now()
+		scrape(t, x)
+		t.Logf("%d devices: next scrape %v, %d bytes", n, time.Since(start), len(first))
+		sizes = append(sizes, bytes.Count([]byte(first), []byte("\ncamcensus_")))
+	}
+	if sizes[0] != sizes[1] {
+		t.Errorf("%d series with 10,000 devices, %d with 100,000", sizes[0], sizes[1])
+	}
+}
+
+func BenchmarkScrape(b *testing.B) {
+	a := newTestAgent()
+	a.snapshot.Devices = manyDevices(100_000)
+	x := newTestExporter(b, a)
+	b.ReportAllocs()
+	for b.Loop() {
+		scrape(b, x)
+	}
+}
+
+func BenchmarkScrapeAfterAChange(b *testing.B) {
+	a := newTestAgent()
+	devices := manyDevices(100_000)
+	x := newTestExporter(b, a)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		a.snapshot.Devices = devices[:len(devices)-i%2] // another slice: counted anew
+		scrape(b, x)
+	}
+}
