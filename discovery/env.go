@@ -1,6 +1,9 @@
 package discovery
 
 import (
+	"context"
+	"net"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,6 +14,8 @@ type Env struct {
 	Wire *Wire // already under the source's own name
 	Log  *zap.Logger
 	Now  func() time.Time
+	// Greet may be nil: a sweep then closes what it has opened.
+	Greet Greet
 }
 
 // Enabled is embedded (`yaml:",inline"`) in every source's settings: auto,
@@ -25,3 +30,8 @@ func (e Enabled) Auto() bool { return e.Enabled == "auto" || e.Enabled == "" }
 
 // Off reports whether the source is switched off.
 func (e Enabled) Off() bool { return e.Enabled == "false" }
+
+// Greet puts the first question over a connection that a sweep has opened
+// anyway, so that the host is not connected to twice. The agent hands in the
+// probes'; it leaves closing to the caller.
+type Greet func(ctx context.Context, conn net.Conn, to netip.AddrPort) []Record

@@ -24,16 +24,22 @@ func (w *Wire) DialTCP(ctx context.Context, to netip.AddrPort, iface string) (ne
 	if w.budget.sighted(to.Addr().Unmap().WithZone("")) {
 		tries = 2
 	}
-	return w.dial(ctx, to, iface, tries)
+	return w.dial(ctx, to, iface, attempt{tries: tries, timeout: connectTimeout})
 }
 
-// DialTCPOnce is DialTCP with a single SYN, for sweeps over addresses that
-// may not exist.
-func (w *Wire) DialTCPOnce(ctx context.Context, to netip.AddrPort, iface string) (net.Conn, error) {
-	return w.dial(ctx, to, iface, 1)
+// DialTCPWithin is DialTCP with a single SYN and a timeout that starts when
+// it leaves, for sweeps over addresses that may not exist.
+func (w *Wire) DialTCPWithin(ctx context.Context, to netip.AddrPort, iface string, timeout time.Duration) (net.Conn, error) {
+	return w.dial(ctx, to, iface, attempt{tries: 1, timeout: min(timeout, connectTimeout)})
 }
 
-func (w *Wire) dial(ctx context.Context, to netip.AddrPort, iface string, tries int) (net.Conn, error) {
+// attempt is how hard a connection is tried for.
+type attempt struct {
+	tries   int
+	timeout time.Duration // of each
+}
+
+func (w *Wire) dial(ctx context.Context, to netip.AddrPort, iface string, a attempt) (net.Conn, error) {
 	ip := to.Addr().Unmap().WithZone("")
 	to = netip.AddrPortFrom(ip, to.Port())
 	l := leaving{
@@ -64,25 +70,25 @@ func (w *Wire) dial(ctx context.Context, to netip.AddrPort, iface string, tries 
 		if err := w.admit(ctx, l); err != nil {
 			return nil, err
 		}
-		conn, err := w.connect(ctx, to, iface)
+		conn, err := w.connect(ctx, to, iface, a.timeout)
 		if err == nil {
 			kept := queue
 			queue = nil
 			return &tcpConn{Conn: conn, release: sync.OnceFunc(kept.leave)}, nil
 		}
-		if try >= tries || ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if try >= a.tries || ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil, err
 		}
 	}
 }
 
 // connect sends one SYN.
-func (w *Wire) connect(ctx context.Context, to netip.AddrPort, iface string) (net.Conn, error) {
+func (w *Wire) connect(ctx context.Context, to netip.AddrPort, iface string, timeout time.Duration) (net.Conn, error) {
 	n, ok := w.Scope().NetworkOf(to.Addr())
 	if iface != "" {
 		n, ok = w.Scope().networkOn(to.Addr(), iface)
 	}
-	d := net.Dialer{Timeout: connectTimeout, Control: dialOptions}
+	d := net.Dialer{Timeout: timeout, Control: dialOptions}
 	target := to
 	if ok && n.Connected {
 		local := n.Local
