@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"encoding/binary"
 	"net"
 	"net/netip"
@@ -30,13 +31,11 @@ type flow struct {
 	agentMAC hardware
 	linkOnly bool // between link-local addresses
 	seen     time.Time
-	conn     net.Conn
 }
 
 type flows struct {
-	mu    sync.Mutex
-	by    map[endpoints]*flow
-	ended bool
+	mu sync.Mutex
+	by map[endpoints]*flow
 }
 
 func newFlows() *flows { return &flows{by: map[endpoints]*flow{}} }
@@ -65,29 +64,6 @@ func (f *flows) put(e endpoints, fl *flow) {
 	f.by[e] = fl
 }
 
-// adopt keeps the accepted connection, to close it at the end.
-func (f *flows) adopt(e endpoints, c net.Conn) *flow {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	found := f.by[e]
-	if found == nil || f.ended {
-		return nil
-	}
-	found.conn = c
-	return found
-}
-
-func (f *flows) closeAll() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.ended = true
-	for _, fl := range f.by {
-		if fl.conn != nil {
-			_ = fl.conn.Close()
-		}
-	}
-}
-
 // accept serves the connections that the kernel hands over.
 func (s *segment) accept(l net.Listener) {
 	for {
@@ -96,12 +72,16 @@ func (s *segment) accept(l net.Listener) {
 			return
 		}
 		e := endpoints{agent: unmapped(c.RemoteAddr()), host: unmapped(c.LocalAddr())}
-		fl := s.flows.adopt(e, c)
+		fl := s.flows.get(e)
 		if fl == nil {
 			_ = c.Close()
 			continue
 		}
-		s.work.Go(func() { fl.voice.serve(c, fl.number) })
+		s.work.Go(func() {
+			stop := context.AfterFunc(s.run.ctx, func() { _ = c.Close() })
+			defer stop()
+			fl.voice.serve(c, fl.number)
+		})
 	}
 }
 

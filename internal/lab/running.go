@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -20,6 +21,8 @@ type Running struct {
 	loss   atomic.Uint64 // share of lost frames times 2^32
 	form   form
 	tape   *tape
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
 
 	mu     sync.Mutex
 	closed bool
@@ -55,6 +58,7 @@ type Frame struct {
 
 func newRunning(s *Site, port func(uint16) uint16) *Running {
 	r := &Running{Site: s, byName: map[string]*voice{}, timers: map[*time.Timer]struct{}{}, tape: newTape()}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, d := range s.Devices {
 		v := newVoice(s, d, port)
 		r.voices = append(r.voices, v)
@@ -210,6 +214,7 @@ func (r *Running) Close() error {
 		t.Stop()
 	}
 	r.mu.Unlock()
+	r.cancel()
 	err := r.form.close()
 	r.work.Wait()
 	return err

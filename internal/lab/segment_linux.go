@@ -324,7 +324,6 @@ func (s *segment) close() error {
 	for _, l := range s.listeners {
 		problems = append(problems, l.Close())
 	}
-	s.flows.closeAll()
 	for _, w := range s.wires {
 		problems = append(problems, w.socket.Close())
 		if link, err := netlink.LinkByName(w.name); err == nil {

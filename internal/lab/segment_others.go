@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 )
 
@@ -16,3 +17,8 @@ type SegmentOptions struct {
 
 // Segment fails: network namespaces are a Linux feature.
 func Segment(context.Context, SegmentOptions) (*Running, error) { return nil, errNoNamespaces }
+
+// Loopback fails: other systems have one loopback address, not a network of them.
+func Loopback(context.Context, *Site) (*Running, error) {
+	return nil, errors.New("lab: the loopback form needs the whole network 127/8 (needs Linux)")
+}
