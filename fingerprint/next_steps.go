@@ -175,7 +175,7 @@ func (p *plan) onvifOpen() (Question, bool) {
 		return Question{}, false
 	}
 	at, ok := p.onvifAt()
-	if !ok {
+	if !ok || refusals(status) >= maxRefusals {
 		return Question{}, false
 	}
 	for _, op := range onvifOperations {
@@ -190,6 +190,19 @@ func (p *plan) onvifOpen() (Question, bool) {
 		return at, true
 	}
 	return Question{}, false
+}
+
+// maxRefusals of operations that the standard opens: a device that locks them
+// too is not asked on.
+const maxRefusals = 2
+
+func refusals(status map[string]int) (n int) {
+	for operation, s := range status {
+		if operation != onvifDevice && s != 200 {
+			n++
+		}
+	}
+	return n
 }
 
 func operation(q Question) string {

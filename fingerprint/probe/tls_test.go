@@ -69,19 +69,21 @@ func start(t *testing.T, port int, name string, args ...string) {
 		t.Fatalf("%v (needs the %s command)", err, name)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 200 {
+	for range 1000 {
 		if listening(port) {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	cmd.Process.Kill()
+	cmd.Wait()
 	t.Fatalf("%s does not listen on %d:\n%s", name, port, out.String())
 }
 
 // listening looks the port up in the kernel's table, so that the server's
 // first connection is the one under test.
 func listening(port int) bool {
-	table, err := os.ReadFile("/proc/net/tcp")
+	table, err := os.ReadFile("/proc/thread-self/net/tcp")
 	return err == nil && bytes.Contains(table, fmt.Appendf(nil, ":%04X 00000000:0000 0A", port))
 }
 
