@@ -148,35 +148,38 @@ func (f *farSide) speak(t *testing.T, near string, s speaker) {
 		}
 		say := listenReuse(t, "udp4", net.JoinHostPort(s.ip, itoa(from)))
 		var running sync.WaitGroup
-		running.Go(func() {
-			buffer := make([]byte, 65535)
-			for {
-				n, asker, err := hear.ReadFromUDPAddrPort(buffer)
-				if err != nil {
-					return
-				}
-				reply := s.answer(append([]byte(nil), buffer[:n]...))
-				if reply == nil {
-					continue
-				}
-				to := netip.AddrPortFrom(asker.Addr().Unmap(), asker.Port())
-				if s.to != 0 {
-					to = netip.AddrPortFrom(to.Addr(), uint16(s.to))
-				}
-				out := say
-				if to.Addr().Is6() {
-					out = hear
-					to = asker
-				}
-				out.WriteToUDPAddrPort(reply, to)
-			}
-		})
+		for _, conn := range []*net.UDPConn{hear, say} { // what is sent to its address alone arrives at say
+			running.Go(func() { s.converse(conn, say) })
+		}
 		t.Cleanup(func() {
 			hear.Close()
 			say.Close()
 			running.Wait()
 		})
 	})
+}
+
+// converse answers what arrives until the socket is closed.
+func (s speaker) converse(hear, say *net.UDPConn) {
+	buffer := make([]byte, 65535)
+	for {
+		n, asker, err := hear.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			return
+		}
+		reply := s.answer(append([]byte(nil), buffer[:n]...))
+		if reply == nil {
+			continue
+		}
+		out, to := say, netip.AddrPortFrom(asker.Addr().Unmap(), asker.Port())
+		if s.to != 0 {
+			to = netip.AddrPortFrom(to.Addr(), uint16(s.to))
+		}
+		if to.Addr().Is6() {
+			out, to = hear, asker
+		}
+		out.WriteToUDPAddrPort(reply, to)
+	}
 }
 
 func (f *farSide) listen(t *testing.T, s speaker, device string) *net.UDPConn {
@@ -265,4 +268,30 @@ func source(t *testing.T, p discovery.Protocol, w *discovery.Wire) discovery.Sou
 		t.Fatal(err)
 	}
 	return s
+}
+
+func leaveBy(conn *net.UDPConn, ifi *net.Interface) error {
+	return ipv4.NewPacketConn(conn).SetMulticastInterface(ifi)
+}
+
+func route(t *testing.T, prefix, via string) {
+	t.Helper()
+	_, dst, err := net.ParseCIDR(prefix)
+	if err == nil {
+		err = netlink.RouteAdd(&netlink.Route{Dst: dst, Gw: net.ParseIP(via)})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// looseReversePath lets packets in whose sender the routing table would not
+// reach by this interface, as a distribution without rp_filter does.
+func looseReversePath(t *testing.T, name string) {
+	t.Helper()
+	for _, n := range []string{"all", name} {
+		if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+n+"/rp_filter", []byte("0"), 0); err != nil {
+			t.Logf("rp_filter of %s: %v", n, err)
+		}
+	}
 }

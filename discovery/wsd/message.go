@@ -417,12 +417,8 @@ func serviceAddress(addr string) (scheme, port string, ok bool) {
 	return scheme, port, true
 }
 
-// SameMessage compares two message ids as devices echo them: with or without
-// urn: and uuid:, in any case.
-func SameMessage(a, b string) bool {
-	return a != "" && bareID(a) == bareID(b)
-}
-
+// bareID is a message id without the ways to write it that devices mix: urn:,
+// uuid:, case and blanks.
 func bareID(id string) string {
 	id = strings.ToLower(strings.Trim(id, " \t\r\n<>{}"))
 	id = strings.TrimPrefix(id, "urn:")
