@@ -89,6 +89,8 @@ func (a *asking) handshake(ctx context.Context, config *tls.Config) attempt {
 		return attempt{err: err}
 	}
 	seen := &tap{Conn: conn}
+	var keys bytes.Buffer
+	config.KeyLogWriter = &keys // of this one connection, see sealedLeaf
 	client := tls.Client(seen, config)
 	err = client.Handshake()
 	a.answer.Answered = a.answer.Answered || len(seen.read) > 0
@@ -102,6 +104,10 @@ func (a *asking) handshake(ctx context.Context, config *tls.Config) attempt {
 		return attempt{session: &session{client, conn.deadline}, flight: f}
 	}
 	defer conn.Close()
+	if leaf := sealedLeaf(seen.read, keys.Bytes()); leaf != nil {
+		f := flight{version: tls.VersionTLS13, leaf: leaf, over: true}
+		return attempt{flight: f, err: a.handshakeError(f, err)}
+	}
 	f := readFlight(conn, seen.read, earlier(conn.deadline, time.Now().Add(silence)))
 	return attempt{flight: f, err: a.handshakeError(f, err)}
 }

@@ -125,6 +125,8 @@ func TestOldTLSIsRead(t *testing.T) {
 		"a key of 512 bits":                {rsa("512"), append([]string{"-tls1_2"}, weak...), false},
 		"a key of 1024 bits, SHA-1":        {append(rsa("1024"), "-sha1"), append([]string{"-tls1_2"}, weak...), true},
 		"signed with MD5":                  {append(rsa("1024"), "-md5"), append([]string{"-tls1"}, weak...), true},
+		"TLS 1.3 and a negative serial":    {append(rsa("2048"), "-set_serial", "-4711"), []string{"-tls1_3"}, false},
+		"TLS 1.3 with AES-128":             {append(rsa("2048"), "-set_serial", "-4711"), []string{"-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256"}, false},
 		"a negative serial":                {append(rsa("2048"), "-set_serial", "-4711"), []string{"-tls1_2"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -328,6 +330,16 @@ func FuzzTLSFlight(f *testing.F) {
 			if _, err := json.Marshal(readLeaf(got.leaf)); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+func FuzzSealedFlight(f *testing.F) {
+	log := []byte("SERVER_HANDSHAKE_TRAFFIC_SECRET 00 " + strings.Repeat("ab", 32) + "\n")
+	f.Add(append([]byte{22, 3, 3, 0, 44, 2, 0, 0, 40, 3, 3}, append(make([]byte, 33), 0x13, 1, 0, 0, 0, 23, 3, 3, 0, 1, 0)...), log)
+	f.Fuzz(func(t *testing.T, recorded, keyLog []byte) {
+		if leaf := sealedLeaf(recorded, keyLog); len(leaf) > maxCertificate {
+			t.Errorf("a leaf of %d bytes", len(leaf))
 		}
 	})
 }
