@@ -87,20 +87,21 @@ func count(s *Snapshot) *sums {
 		byID:     make([]*inventory.Device, len(s.Devices)),
 	}
 	makers, _ := knownNames(s)
-	active := make(map[string]bool, len(s.Policies))
 	for _, p := range s.Policies {
-		active[p.Name] = true
 		t.zeros(p, makers)
 	}
+	c := newTally(s, makers)
+	chosen := newChoice(s.Settings)
 	for i := range s.Devices {
 		d := &s.Devices[i]
 		t.byID[i] = d
-		t.add(d, makers.label(d.Manufacturer), active)
+		chosen.offer(d, c.add(d))
 	}
+	c.into(t)
+	t.series, t.dropped = chosen.result()
 	if !slices.IsSortedFunc(t.byID, byID) {
 		slices.SortFunc(t.byID, byID)
 	}
-	t.chooseSeries(s)
 	return t
 }
 
@@ -116,65 +117,5 @@ func (t *sums) zeros(p Policy, makers names) {
 	}
 	for _, verdict := range []string{policy.Banned, policy.SuspectedV, policy.Clear, policy.Unknown, policy.OutOfScope} {
 		t.verdicts[verdictKey{p.Name, verdict, fingerprint.ClassCamera}] = 0
-	}
-}
-
-func (t *sums) add(d *inventory.Device, maker string, active map[string]bool) {
-	class := classLabel(d.Class)
-	t.devices[deviceKey{class, maker, d.State}]++
-	worst := worstVerdict(d)
-	here := d.State != inventory.Removed
-	if here {
-		t.worst[worst]++
-		if worst == policy.Unclassified {
-			t.unclassified++
-		}
-	}
-	for i := range d.Verdicts {
-		v := &d.Verdicts[i]
-		if !active[v.Policy] || v.Verdict == policy.Unclassified {
-			continue
-		}
-		if here {
-			t.verdicts[verdictKey{v.Policy, v.Verdict, class}]++
-		}
-		if v.Flagged() {
-			t.flagged[flaggedKey{v.Policy, maker, v.Verdict, d.State, v.Excepted}]++
-		}
-	}
-}
-
-const defaultMaxDeviceSeries = 2000
-
-// chooseSeries picks the devices with series of their own: banned, then
-// suspected, then the rest, the oldest first, so that a kept series stays.
-func (t *sums) chooseSeries(s *Snapshot) {
-	mode, limit := s.Settings.DeviceSeries, s.Settings.MaxDeviceSeries
-	if limit <= 0 {
-		limit = defaultMaxDeviceSeries
-	}
-	if mode == DeviceSeriesNone {
-		return
-	}
-	type ranked struct {
-		device *inventory.Device
-		rank   int
-	}
-	var wanted []ranked
-	for _, d := range t.byID {
-		if d.State == inventory.Removed {
-			continue
-		}
-		rank := min(severity(worstVerdict(d)), 2)
-		if rank < 2 || mode == DeviceSeriesAll {
-			wanted = append(wanted, ranked{d, rank})
-		}
-	}
-	slices.SortStableFunc(wanted, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), a.device.FirstSeen.Compare(b.device.FirstSeen))
-	})
-	t.dropped = max(0, len(wanted)-limit)
-	for _, w := range wanted[:min(limit, len(wanted))] {
-		t.series = append(t.series, w.device)
 	}
 }

@@ -1,0 +1,208 @@
+package exporter
+
+import (
+	"container/heap"
+	"slices"
+
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+// The closed lists by which a tally counts, as indexes.
+var (
+	tallyStates   = [...]inventory.State{inventory.Present, inventory.Missing, inventory.Removed}
+	tallyVerdicts = [...]string{policy.Banned, policy.SuspectedV, policy.Unknown, policy.OutOfScope, policy.Clear, policy.Unclassified}
+)
+
+const (
+	nClasses  = 9
+	nStates   = len(tallyStates)
+	nVerdicts = len(tallyVerdicts)
+	flaggable = 2 // banned and suspected come first in tallyVerdicts
+)
+
+// tally counts devices in arrays: a hundred thousand of them are counted
+// between two scrapes, and maps with keys of five texts cost ten times as
+// much.
+type tally struct {
+	known    names
+	makerOf  map[string]int // a device's manufacturer to its place in makers
+	makers   []string       // labels
+	policies []string
+	devices  [][nClasses][nStates]int       // by maker
+	flagged  [][][flaggable][nStates][2]int // by policy, maker; the last is excepted
+	verdicts [][nVerdicts][nClasses]int     // by policy, of present and missing devices
+	worst    [nVerdicts]int                 // of present and missing devices
+}
+
+func newTally(s *Snapshot, known names) *tally {
+	c := &tally{known: known, makerOf: make(map[string]int)}
+	for _, p := range s.Policies {
+		c.policies = append(c.policies, p.Name)
+	}
+	c.flagged = make([][][flaggable][nStates][2]int, len(c.policies))
+	c.verdicts = make([][nVerdicts][nClasses]int, len(c.policies))
+	return c
+}
+
+func (c *tally) maker(name string) int {
+	if i, ok := c.makerOf[name]; ok {
+		return i
+	}
+	label := c.known.label(name)
+	i := slices.Index(c.makers, label)
+	if i < 0 {
+		i = len(c.makers)
+		c.makers = append(c.makers, label)
+		c.devices = append(c.devices, [nClasses][nStates]int{})
+		for p := range c.flagged {
+			c.flagged[p] = append(c.flagged[p], [flaggable][nStates][2]int{})
+		}
+	}
+	c.makerOf[name] = i
+	return i
+}
+
+// add counts one device and returns its gravest severity.
+func (c *tally) add(d *inventory.Device) (worst int) {
+	maker := c.maker(d.Manufacturer)
+	class := slices.Index(classes, classLabel(d.Class))
+	state := max(0, slices.Index(tallyStates[:], d.State))
+	c.devices[maker][class][state]++
+	worst = nVerdicts - 1
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
+		verdict := severity(v.Verdict)
+		worst = min(worst, verdict)
+		p := slices.Index(c.policies, v.Policy)
+		if p < 0 {
+			continue
+		}
+		if d.State != inventory.Removed {
+			c.verdicts[p][verdict][class]++
+		}
+		if verdict < flaggable {
+			excepted := 0
+			if v.Excepted {
+				excepted = 1
+			}
+			c.flagged[p][maker][verdict][state][excepted]++
+		}
+	}
+	if d.State != inventory.Removed {
+		c.worst[worst]++
+	}
+	return worst
+}
+
+// into writes what was counted under the labels.
+func (c *tally) into(t *sums) {
+	for m, label := range c.makers {
+		for class, byState := range c.devices[m] {
+			for state, n := range byState {
+				if n > 0 {
+					t.devices[deviceKey{classes[class], label, tallyStates[state]}] = n
+				}
+			}
+		}
+	}
+	for p, name := range c.policies {
+		for m, byVerdict := range c.flagged[p] {
+			for verdict, byState := range byVerdict {
+				for state, n := range byState {
+					for excepted := range n {
+						if n[excepted] > 0 {
+							t.flagged[flaggedKey{name, c.makers[m], tallyVerdicts[verdict], tallyStates[state], excepted == 1}] = n[excepted]
+						}
+					}
+				}
+			}
+		}
+		for verdict, byClass := range c.verdicts[p] {
+			for class, n := range byClass {
+				if n > 0 && tallyVerdicts[verdict] != policy.Unclassified {
+					t.verdicts[verdictKey{name, tallyVerdicts[verdict], classes[class]}] = n
+				}
+			}
+		}
+	}
+	for verdict, n := range c.worst {
+		t.worst[tallyVerdicts[verdict]] = n
+	}
+	t.unclassified = t.worst[policy.Unclassified]
+}
+
+const defaultMaxDeviceSeries = 2000
+
+// seriesChoice picks the devices with series of their own: banned, then
+// suspected, then the rest, the oldest first, so that a kept series stays. It
+// is a heap with the first to go on top.
+type seriesChoice struct {
+	mode    string
+	limit   int
+	offered int
+	kept    []ranked
+}
+
+type ranked struct {
+	device *inventory.Device
+	rank   int
+}
+
+func newChoice(s Settings) *seriesChoice {
+	c := &seriesChoice{mode: s.DeviceSeries, limit: s.MaxDeviceSeries}
+	if c.limit <= 0 {
+		c.limit = defaultMaxDeviceSeries
+	}
+	return c
+}
+
+func (a ranked) before(b ranked) bool {
+	if a.rank != b.rank {
+		return a.rank < b.rank
+	}
+	if order := a.device.FirstSeen.Compare(b.device.FirstSeen); order != 0 {
+		return order < 0
+	}
+	return a.device.ID < b.device.ID
+}
+
+// Len, Less, Swap, Push and Pop implement heap.Interface.
+func (c *seriesChoice) Len() int           { return len(c.kept) }
+func (c *seriesChoice) Less(i, j int) bool { return c.kept[j].before(c.kept[i]) }
+func (c *seriesChoice) Swap(i, j int)      { c.kept[i], c.kept[j] = c.kept[j], c.kept[i] }
+func (c *seriesChoice) Push(x any)         { c.kept = append(c.kept, x.(ranked)) }
+func (c *seriesChoice) Pop() any {
+	last := c.kept[len(c.kept)-1]
+	c.kept = c.kept[:len(c.kept)-1]
+	return last
+}
+
+func (c *seriesChoice) offer(d *inventory.Device, worst int) {
+	rank := min(worst, flaggable)
+	if c.mode == DeviceSeriesNone || d.State == inventory.Removed || rank == flaggable && c.mode != DeviceSeriesAll {
+		return
+	}
+	c.offered++
+	one := ranked{d, rank}
+	switch {
+	case len(c.kept) < c.limit:
+		heap.Push(c, one)
+	case one.before(c.kept[0]):
+		c.kept[0] = one
+		heap.Fix(c, 0)
+	}
+}
+
+func (c *seriesChoice) result() (series []*inventory.Device, dropped int) {
+	slices.SortFunc(c.kept, func(a, b ranked) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	for _, k := range c.kept {
+		series = append(series, k.device)
+	}
+	return series, c.offered - len(c.kept)
+}
