@@ -55,6 +55,14 @@ func (i *Inventory) tell(e *entry, ev Event) {
 	i.append(ev)
 }
 
+// owner is a device's number in the store, 0 for none.
+func (i *Inventory) owner(id string) int64 {
+	if e := i.devices[id]; e != nil {
+		return e.no
+	}
+	return i.alias[id].no
+}
+
 func (i *Inventory) append(ev Event) Event {
 	c := &i.chain
 	if c.counts == nil {
@@ -71,7 +79,7 @@ func (i *Inventory) append(ev Event) Event {
 	c.counts[ev.Event]++
 	i.changes++
 	if i.store != nil {
-		i.store.putEvent(ev)
+		i.store.putEvent(ev, i.owner(ev.Device))
 		return ev
 	}
 	c.stored, c.storedHead = c.seq, c.head
@@ -143,14 +151,15 @@ func (i *Inventory) names(id string) []string {
 	if id == "" {
 		return nil
 	}
-	names := []string{id}
-	if e := i.find(id); e != nil {
-		for gone := range i.alias {
-			if i.find(gone) == e {
-				names = append(names, gone)
-			}
+	e := i.find(id)
+	if e == nil {
+		return []string{id}
+	}
+	names := []string{e.id}
+	for gone := range i.alias {
+		if i.find(gone) == e {
+			names = append(names, gone)
 		}
-		names = append(names, e.id)
 	}
 	return names
 }

@@ -166,7 +166,6 @@ func encodeEntry(e *entry, names bool) []byte {
 		w.fixed(b.mac[:])
 		w.bool(b.live)
 		w.uint(uint64(b.no))
-		w.string(b.iface)
 		w.int(b.since)
 		w.int(b.last)
 	}
@@ -184,7 +183,7 @@ func encodeEntry(e *entry, names bool) []byte {
 		w.uint(0)
 	}
 	w.section(func(w *encoder) { w.strings(e.sources) })
-	for _, s := range []string{e.iface, e.reach, e.port, e.serial} {
+	for _, s := range []string{e.where.iface, e.where.reach, e.where.port, e.serial} {
 		w.string(s)
 	}
 	w.section(func(w *encoder) { w.claims(e.claims) })
@@ -243,7 +242,7 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 	e.bindSeq = uint32(r.uint())
 	e.bindings = make([]binding, r.count())
 	for n := range e.bindings {
-		r.binding(i, &e.bindings[n])
+		r.binding(&e.bindings[n])
 	}
 	e.macs = make([]hwaddr, r.count())
 	for n := range e.macs {
@@ -255,9 +254,8 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 	}
 	e.hostnames = r.strings()
 	e.sources = i.sharedSources(r.section())
-	for _, s := range []*string{&e.iface, &e.reach, &e.port, &e.serial} {
-		*s = i.intern(r.string())
-	}
+	e.where = i.place(where{i.intern(r.string()), i.intern(r.string()), i.intern(r.string())})
+	e.serial = r.string()
 	e.claims = i.sharedClaims(r.section())
 	e.verdicts = i.sharedVerdicts(r.section())
 	e.people, err = r.people()
@@ -269,7 +267,7 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 	return e, err
 }
 
-func (r *decoder) binding(i *Inventory, b *binding) {
+func (r *decoder) binding(b *binding) {
 	ip, ok := netip.AddrFromSlice([]byte(r.string()))
 	if !ok {
 		r.err = errDamaged
@@ -278,7 +276,6 @@ func (r *decoder) binding(i *Inventory, b *binding) {
 	copy(b.mac[:], r.fixed(6))
 	b.live = r.bool()
 	b.no = uint32(r.uint())
-	b.iface = i.intern(r.string())
 	b.since, b.last = r.int(), r.int()
 }
 

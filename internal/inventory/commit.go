@@ -28,9 +28,12 @@ func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy
 	old, oldVerdicts := e.claims, e.verdicts
 	i.claim(e, id)
 	i.judged(e, verdicts)
-	i.track(e, now, basis)
+	i.track(e, now)
 	if old.what() != e.claims.what() {
 		i.tell(e, Event{Time: now, Event: "identified", From: old.what(), To: e.claims.what(), Evidence: basis})
+		if e.tracked && basis != "" {
+			basis = "as event " + strconv.FormatInt(i.chain.seq, 10)
+		}
 	}
 	i.verdictEvents(e, oldVerdicts, now, basis)
 	i.keepReasons(e, id)
@@ -95,7 +98,7 @@ func (e *entry) suggestive() bool {
 
 // track begins a device's history in the chain once something suggests a
 // camera: "appeared" then tells when it was first seen.
-func (i *Inventory) track(e *entry, now time.Time, basis string) {
+func (i *Inventory) track(e *entry, now time.Time) {
 	if e.tracked || !e.suggestive() {
 		i.dropNames(e)
 		return
@@ -108,7 +111,7 @@ func (i *Inventory) track(e *entry, now time.Time, basis string) {
 	}
 	i.tell(e, Event{
 		Time: now, Event: "appeared", To: where,
-		Evidence: joinLine("first seen "+at(e.first).Format(time.RFC3339), basis),
+		Evidence: "first seen " + at(e.first).Format(time.RFC3339),
 	})
 }
 

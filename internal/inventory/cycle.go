@@ -61,14 +61,14 @@ func (c *CycleEnd) covered(e *entry) bool {
 		switch {
 		case contains(c.Blind, b.ip):
 			return false
-		case contains(c.Covered, b.ip), slices.Contains(c.Interfaces, b.iface) && b.iface != "":
+		case contains(c.Covered, b.ip), e.where.iface != "" && slices.Contains(c.Interfaces, e.where.iface):
 			seen = true
 		default:
 			return false
 		}
 	}
 	if len(e.bindings) == 0 || !slices.ContainsFunc(e.bindings, func(b binding) bool { return b.live }) {
-		return e.iface != "" && slices.Contains(c.Interfaces, e.iface) || len(e.bindings) > 0 && contains(c.Covered, e.latest()[0].ip)
+		return e.where.iface != "" && slices.Contains(c.Interfaces, e.where.iface) || len(e.bindings) > 0 && contains(c.Covered, e.latest()[0].ip)
 	}
 	return seen
 }

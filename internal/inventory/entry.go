@@ -14,6 +14,7 @@ import (
 // hundred thousand. What is seldom needed (evidence, reasons) is in cold.
 type entry struct {
 	id       string
+	no       int64 // in the store: in order of appearance
 	state    State
 	first    int64 // Unix nanoseconds, as all times here
 	last     int64
@@ -28,9 +29,7 @@ type entry struct {
 	keys      []key
 	hostnames []string
 	sources   []string
-	iface     string
-	reach     string
-	port      string // switch port
+	where     *where
 	claims    *claims
 	verdicts  []policy.Verdict
 	serial    string
@@ -57,6 +56,13 @@ type claims struct {
 	maybe                                bool // may be a camera
 }
 
+// where is how a device is reached, shared between like devices.
+type where struct {
+	iface, reach, port string // port: of a switch
+}
+
+var nowhere = &where{}
+
 var noClaims = &claims{class: fingerprint.ClassUnknown}
 
 // people is what persons said of a device.
@@ -73,7 +79,6 @@ type binding struct {
 	mac   hwaddr // zero when the network shows none
 	live  bool
 	no    uint32 // within the device, never reused
-	iface string
 	since int64
 	last  int64
 }
@@ -131,7 +136,7 @@ func (i *Inventory) public(e *entry, detailed bool) Device {
 	d := Device{
 		ID: e.id, Site: i.opt.Site,
 		IPs: e.addresses(), MACs: e.macTexts(), Hostnames: none(e.hostnames),
-		Interface: e.iface, Reachability: e.reach, SwitchPort: e.port,
+		Interface: e.where.iface, Reachability: e.where.reach, SwitchPort: e.where.port,
 		Manufacturer: c.manufacturer, Brand: c.brand, Model: c.model, Firmware: c.firmware,
 		Serial: e.serial, Class: c.class, Certainty: c.certainty, Channels: c.channels,
 		State: e.state, Sources: none(e.sources),

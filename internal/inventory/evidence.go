@@ -54,13 +54,19 @@ var partFields = map[string]string{"mdns": "service", "ssdp": "usn", "wsd": "act
 
 // answers splits the evidence of an observation by group.
 func (i *Inventory) answers(ev []fingerprint.Evidence) map[group][]fingerprint.Evidence {
-	out := make(map[group][]fingerprint.Evidence, 1)
+	if len(ev) == 0 {
+		return nil
+	}
 	part := ""
 	for _, e := range ev {
 		if f := partFields[e.Source]; f != "" && e.Field == f && part == "" {
 			part = i.intern(clip(e.Value, 96))
 		}
 	}
+	if alike(ev) {
+		return map[group][]fingerprint.Evidence{{ev[0].Source, ev[0].Port, ev[0].Path, part}: ev}
+	}
+	out := make(map[group][]fingerprint.Evidence, 4)
 	for _, e := range ev {
 		p := ""
 		if partFields[e.Source] != "" {
@@ -70,6 +76,16 @@ func (i *Inventory) answers(ev []fingerprint.Evidence) map[group][]fingerprint.E
 		out[g] = append(out[g], e)
 	}
 	return out
+}
+
+// alike: all of one answer, as nearly always.
+func alike(ev []fingerprint.Evidence) bool {
+	for n := range ev[1:] {
+		if ev[n+1].Source != ev[0].Source || ev[n+1].Port != ev[0].Port || ev[n+1].Path != ev[0].Path {
+			return false
+		}
+	}
+	return true
 }
 
 // learn keeps what an observation says; it reports whether that is new.
@@ -340,7 +356,7 @@ func (i *Inventory) coldOf(e *entry) *cold {
 	}
 	packed := e.packed
 	if packed == nil && i.store != nil {
-		packed = i.store.cold(e.id)
+		packed = i.store.cold(e.no)
 	}
 	if packed == nil {
 		return nil

@@ -202,7 +202,7 @@ func deviceID(identity string) string {
 // newID is deviceID, made unique where the name is taken already.
 func (i *Inventory) newID(identity string) string {
 	id := deviceID(identity)
-	for i.devices[id] != nil || i.alias[id] != "" {
+	for i.devices[id] != nil || i.alias[id].device != "" {
 		id = deviceID("")
 	}
 	return id

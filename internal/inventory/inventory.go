@@ -62,7 +62,7 @@ type Inventory struct {
 
 	mu      sync.RWMutex
 	devices map[string]*entry
-	alias   map[string]string // a merged id to the id that lives on
+	alias   map[string]alias // by the id that was merged away
 	macs    map[hwaddr]*entry
 	keys    map[key]*entry
 	atIP    map[netip.Addr]*entry
@@ -79,6 +79,9 @@ type Inventory struct {
 	claimForms   map[string]*claims
 	verdictForms map[string][]policy.Verdict
 
+	places map[where]*where
+	lastNo int64
+
 	keptRecords []keptRecord // memory inventory
 
 	chain      chain
@@ -90,6 +93,13 @@ type Inventory struct {
 	readOnly   bool
 
 	store *store // nil in memory
+}
+
+// alias is what became of an id: the device that lives on, and the number the
+// merged one had in the store.
+type alias struct {
+	device string
+	no     int64
 }
 
 // snapshot is one cached answer of Devices.
@@ -136,7 +146,7 @@ func newInventory(o Options) *Inventory {
 
 func (i *Inventory) reset() {
 	i.devices = map[string]*entry{}
-	i.alias = map[string]string{}
+	i.alias = map[string]alias{}
 	i.macs = map[hwaddr]*entry{}
 	i.keys = map[key]*entry{}
 	i.atIP = map[netip.Addr]*entry{}
@@ -145,6 +155,7 @@ func (i *Inventory) reset() {
 	i.apart = map[[2]string]bool{}
 	i.undo = map[string]*merged{}
 	i.words = map[string]string{}
+	i.places = map[where]*where{}
 }
 
 // Created is when the inventory's store was made.
@@ -215,7 +226,7 @@ func (i *Inventory) find(id string) *entry {
 		if !ok {
 			return nil
 		}
-		id = next
+		id = next.device
 	}
 	return nil
 }
@@ -225,13 +236,13 @@ func (i *Inventory) now() time.Time { return i.opt.Now().UTC() }
 
 // intern returns one shared copy of a short string.
 func (i *Inventory) intern(s string) string {
-	if s == "" || len(s) > 96 {
+	if s == "" || len(s) > 64 {
 		return s
 	}
 	if w, ok := i.words[s]; ok {
 		return w
 	}
-	if len(i.words) > 1<<16 {
+	if len(i.words) > 1<<13 {
 		clear(i.words)
 	}
 	w := string([]byte(s))

@@ -85,10 +85,12 @@ func (i *Inventory) loadHead(ctx context.Context, db *sql.DB) error {
 }
 
 func (i *Inventory) loadAliases(ctx context.Context, db *sql.DB) error {
-	err := each(ctx, db, "SELECT id, device FROM aliases", func(r *sql.Rows) error {
-		var id, device string
-		err := r.Scan(&id, &device)
-		i.alias[id] = device
+	err := each(ctx, db, "SELECT id, device, no FROM aliases", func(r *sql.Rows) error {
+		var id string
+		var a alias
+		err := r.Scan(&id, &a.device, &a.no)
+		i.alias[id] = a
+		i.lastNo = max(i.lastNo, a.no)
 		return err
 	})
 	if err != nil {
@@ -121,17 +123,20 @@ func (i *Inventory) loadMerges(ctx context.Context, db *sql.DB) error {
 
 func (i *Inventory) loadDevices(ctx context.Context, db *sql.DB) error {
 	damaged := 0
-	err := each(ctx, db, "SELECT form FROM devices", func(r *sql.Rows) error {
+	err := each(ctx, db, "SELECT no, form FROM devices ORDER BY no", func(r *sql.Rows) error {
 		var form sql.RawBytes
-		if err := r.Scan(&form); err != nil {
+		var no int64
+		if err := r.Scan(&no, &form); err != nil {
 			return err
 		}
+		i.lastNo = max(i.lastNo, no)
 		e, err := decodeEntry(i, form)
 		if err != nil {
 			damaged++
 			i.log.Error("a stored device cannot be read: inventory verify tells which", zapErr(err))
 			return nil
 		}
+		e.no = no
 		i.index(e)
 		return nil
 	})
@@ -212,6 +217,10 @@ func (i *Inventory) storedEvents(ctx context.Context, q EventQuery) ([]Event, st
 	i.mu.RLock()
 	fresh := append(append([]Event{}, i.store.pending.flying...), i.store.pending.events...)
 	names := i.names(q.Device)
+	owners := make([]int64, len(names))
+	for n := range names {
+		owners[n] = i.owner(names[n])
+	}
 	i.mu.RUnlock()
 	limit := int64(1) << 62
 	if len(fresh) > 0 {
@@ -221,7 +230,7 @@ func (i *Inventory) storedEvents(ctx context.Context, q EventQuery) ([]Event, st
 	if err != nil || !q.Oldest && next != "" {
 		return out, next, err
 	}
-	stored, err := i.queryEvents(ctx, q, names, limit, q.Limit+1)
+	stored, err := i.queryEvents(ctx, q, owners, limit, q.Limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("inventory: events: %w", err)
 	}
@@ -238,7 +247,7 @@ func (i *Inventory) storedEvents(ctx context.Context, q EventQuery) ([]Event, st
 }
 
 // queryEvents reads events below a sequence number from the file.
-func (i *Inventory) queryEvents(ctx context.Context, q EventQuery, names []string, below int64, limit int) ([]Event, error) {
+func (i *Inventory) queryEvents(ctx context.Context, q EventQuery, owners []int64, below int64, limit int) ([]Event, error) {
 	after, err := cursor(q)
 	if err != nil {
 		return nil, err
@@ -261,9 +270,9 @@ func (i *Inventory) queryEvents(ctx context.Context, q EventQuery, names []strin
 	if q.Event != "" {
 		add("event = ?", q.Event)
 	}
-	if len(names) > 0 {
-		where = append(where, "device IN (?"+strings.Repeat(", ?", len(names)-1)+")")
-		for _, n := range names {
+	if len(owners) > 0 {
+		where = append(where, "owner IN (?"+strings.Repeat(", ?", len(owners)-1)+")")
+		for _, n := range owners {
 			args = append(args, n)
 		}
 	}

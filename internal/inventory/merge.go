@@ -97,13 +97,13 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 			keep.keys = append(slices.Clip(keep.keys), k)
 		}
 	}
-	i.alias[gone.id] = keep.id
+	i.alias[gone.id] = alias{keep.id, gone.no}
 	i.records.rename(gone.id, keep.id)
 	if !gone.provisional() || by != "" {
 		i.undo[gone.id] = u
 		i.store.putMerge(u)
 	}
-	i.store.putAlias(gone.id, keep.id)
+	i.store.putAlias(gone.id, i.alias[gone.id])
 	i.touch(keep)
 	i.tell(keep, Event{Time: t, Event: "merged", From: gone.id, To: keep.id, By: by, Evidence: why})
 	return keep
@@ -189,7 +189,10 @@ func (i *Inventory) mergeFacts(keep, gone *entry) {
 			keep.hostnames = append(slices.Clip(keep.hostnames), h)
 		}
 	}
-	set(&keep.port, gone.port)
+	if w := *keep.where; w.port == "" && gone.where.port != "" {
+		w.port = gone.where.port
+		keep.where = i.place(w)
+	}
 	if gone.people == nil {
 		return
 	}
@@ -243,6 +246,7 @@ func (i *Inventory) restore(u *merged, t time.Time, by, why string) (*entry, err
 			return nil, fmt.Errorf("inventory: split %s from %s: %w", u.gone, u.kept, err)
 		}
 	}
+	e.no = i.alias[u.gone].no
 	delete(i.alias, u.gone)
 	delete(i.undo, u.gone)
 	i.apart[pair(keep.id, e.id)] = true
@@ -335,11 +339,9 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) *entry {
 
 // splitOff makes a device of one binding.
 func (i *Inventory) splitOff(e *entry, b binding) *entry {
-	fresh := &entry{
-		id: i.newID(""), state: Present, first: b.since, last: b.last, claims: noClaims, sources: e.sources,
-		iface: b.iface, reach: e.reach, bindSeq: b.no, bindings: []binding{b},
-	}
-	i.devices[fresh.id] = fresh
+	fresh := i.newEntry("", b.since)
+	fresh.last, fresh.sources, fresh.where = b.last, e.sources, e.where
+	fresh.bindSeq, fresh.bindings = b.no, []binding{b}
 	i.dropAddress(b.ip, e)
 	i.addAddress(b.ip, fresh)
 	e.bindings = slices.DeleteFunc(slices.Clone(e.bindings), func(o binding) bool { return o.no == b.no })

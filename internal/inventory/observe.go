@@ -93,7 +93,7 @@ func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, boo
 		return b.no, fresh
 	}
 	e.bindSeq++
-	b := binding{ip: o.IP, mac: mac, no: e.bindSeq, iface: i.intern(o.Interface), since: now, last: now}
+	b := binding{ip: o.IP, mac: mac, no: e.bindSeq, since: now, last: now}
 	e.bindings = append(slices.Clip(e.bindings), b)
 	added := &e.bindings[len(e.bindings)-1]
 	if i.takeAddress(e, added, o) {
@@ -208,9 +208,17 @@ func (i *Inventory) describe(e *entry, o *Observation) {
 		e.sources = i.sourceSet(e.sources, o.Source)
 		changed = true
 	}
-	changed = set(&e.iface, i.intern(o.Interface)) || changed
-	changed = set(&e.reach, i.intern(o.Reachability)) || changed
-	changed = set(&e.port, i.intern(clip(o.SwitchPort, 128))) || changed
+	w := *e.where
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{{&w.iface, o.Interface}, {&w.reach, o.Reachability}, {&w.port, clip(o.SwitchPort, 128)}} {
+		set(f.to, f.from)
+	}
+	if w != *e.where {
+		e.where = i.place(w)
+		changed = true
+	}
 	if o.Hostname != "" && i.keepsNames(e) && !slices.Contains(e.hostnames, o.Hostname) && len(e.hostnames) < 8 {
 		e.hostnames = append(slices.Clip(e.hostnames), clip(o.Hostname, 253))
 		slices.Sort(e.hostnames)
@@ -229,6 +237,18 @@ func (i *Inventory) sourceSet(s []string, add string) []string {
 	part := &encoder{}
 	part.strings(out)
 	return i.sharedSources(part.b)
+}
+
+// place returns one copy of equal places.
+func (i *Inventory) place(w where) *where {
+	if known := i.places[w]; known != nil {
+		return known
+	}
+	if len(i.places) > 8192 {
+		clear(i.places)
+	}
+	i.places[w] = &w
+	return &w
 }
 
 // set puts a non-empty value in place; it reports a change.

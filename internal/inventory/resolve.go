@@ -328,12 +328,20 @@ func (i *Inventory) create(o *Observation, ids *identities, ofMAC bool) *entry {
 			identity = "" // a locally administered MAC
 		}
 	}
-	e := &entry{id: i.newID(identity), state: Present, first: o.Time.UnixNano(), claims: noClaims}
-	i.devices[e.id] = e
+	e := i.newEntry(identity, o.Time.UnixNano())
 	if !ids.mac.zero() && i.macs[ids.mac] == nil {
 		i.addHardware(e, ids.mac)
 	}
 	i.touch(e)
+	return e
+}
+
+// newEntry makes an empty device.
+func (i *Inventory) newEntry(identity string, first int64) *entry {
+	i.lastNo++
+	e := &entry{id: i.newID(identity), no: i.lastNo, state: Present, first: first, claims: noClaims, where: nowhere, cold: &cold{}}
+	i.devices[e.id] = e
+	i.warmed(e)
 	return e
 }
 

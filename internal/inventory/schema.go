@@ -12,11 +12,11 @@ import (
 var migrations = []string{
 	`CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 	CREATE TABLE devices (
-		id TEXT PRIMARY KEY, state TEXT NOT NULL, class TEXT NOT NULL, manufacturer TEXT NOT NULL,
+		no INTEGER PRIMARY KEY, id TEXT NOT NULL, state TEXT NOT NULL, class TEXT NOT NULL, manufacturer TEXT NOT NULL,
 		first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, form BLOB NOT NULL
-	) WITHOUT ROWID;
-	CREATE TABLE evidence (device TEXT PRIMARY KEY, form BLOB NOT NULL) WITHOUT ROWID;
-	CREATE TABLE aliases (id TEXT PRIMARY KEY, device TEXT NOT NULL) WITHOUT ROWID;
+	);
+	CREATE TABLE evidence (no INTEGER PRIMARY KEY, form BLOB NOT NULL);
+	CREATE TABLE aliases (id TEXT PRIMARY KEY, device TEXT NOT NULL, no INTEGER NOT NULL) WITHOUT ROWID;
 	CREATE TABLE shared (name TEXT PRIMARY KEY) WITHOUT ROWID;
 	CREATE TABLE apart (one TEXT NOT NULL, other TEXT NOT NULL, PRIMARY KEY (one, other)) WITHOUT ROWID;
 	CREATE TABLE merges (
@@ -24,9 +24,10 @@ var migrations = []string{
 	) WITHOUT ROWID;
 	CREATE TABLE events (
 		seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, device TEXT NOT NULL, event TEXT NOT NULL,
-		was TEXT NOT NULL, became TEXT NOT NULL, by TEXT NOT NULL, evidence TEXT NOT NULL, hash BLOB NOT NULL
+		was TEXT NOT NULL, became TEXT NOT NULL, by TEXT NOT NULL, evidence TEXT NOT NULL, hash BLOB NOT NULL,
+		owner INTEGER NOT NULL
 	);
-	CREATE INDEX events_device ON events (device, seq);
+	CREATE INDEX events_owner ON events (owner, seq);
 	CREATE INDEX events_time ON events (time);
 	CREATE TABLE records (
 		device TEXT NOT NULL, digest TEXT NOT NULL, kind TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (device, digest)

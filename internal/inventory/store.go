@@ -130,7 +130,7 @@ func (s *store) open(ctx context.Context) error {
 func (s *store) connect(ctx context.Context) error {
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(FULL)&_pragma=journal_size_limit(33554432)")); err != nil {
+		"&_pragma=synchronous(FULL)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-4000)")); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -264,9 +264,9 @@ func quickCheck(ctx context.Context, db *sql.DB) error {
 }
 
 // cold reads a device's evidence; nil when there is none.
-func (s *store) cold(id string) []byte {
+func (s *store) cold(no int64) []byte {
 	var form []byte
-	err := s.read.QueryRow("SELECT form FROM evidence WHERE device = ?", id).Scan(&form)
+	err := s.read.QueryRow("SELECT form FROM evidence WHERE no = ?", no).Scan(&form)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		s.failed("read evidence", err)
 	}

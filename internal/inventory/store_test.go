@@ -184,7 +184,7 @@ func TestFullAndReadOnlyDisk(t *testing.T) {
 			if h := s.Health(); h.Problem == "" || h.Errors == 0 || len(s.Devices()) != 300 {
 				t.Fatalf("%+v", h)
 			}
-			if events, _, err := s.Events(t.Context(), EventQuery{Limit: 1000}); err != nil || len(events) != 601 {
+			if events, _, err := s.Events(t.Context(), EventQuery{Limit: 1000}); err != nil || len(events) != 901 {
 				t.Fatalf("%d events, %v", len(events), err)
 			}
 			if _, err := s.store.write.Exec(pragma[1]); err != nil {
@@ -200,7 +200,7 @@ func TestFullAndReadOnlyDisk(t *testing.T) {
 			if d, _ := s.Device(ids[0]); d.Annotations.Note != "n" || len(s.Devices()) != 300 {
 				t.Errorf("%+v", d)
 			}
-			if v, err := s.Verify(t.Context(), "", 0); err != nil || !v.OK() || v.Length != 601 {
+			if v, err := s.Verify(t.Context(), "", 0); err != nil || !v.OK() || v.Length != 901 {
 				t.Errorf("%+v %v", v, err)
 			}
 		})
@@ -256,6 +256,7 @@ func TestHundredThousandDevices(t *testing.T) {
 	}
 	report(t, "second cycle", time.Since(began), 5*time.Second)
 	s.Close()
+	*s.Inventory = Inventory{opt: s.opt}
 	began = time.Now()
 	s = reopen(t, s, o)
 	report(t, "start", time.Since(began), time.Second)

@@ -186,7 +186,7 @@ func (v *Verification) base(ctx context.Context, tx *sql.Tx, w *walk) (int64, er
 func (v *Verification) forms(ctx context.Context, tx *sql.Tx) error {
 	for _, t := range []struct{ query, what string }{
 		{"SELECT id, state, class, manufacturer, first_seen, last_seen, form FROM devices", "device"},
-		{"SELECT device, '', '', '', 0, 0, form FROM evidence", "evidence of"},
+		{"SELECT no, '', '', '', 0, 0, form FROM evidence", "evidence of"},
 	} {
 		err := eachTx(ctx, tx, t.query, func(r *sql.Rows) error {
 			var id, state, class, maker string

@@ -30,6 +30,7 @@ type op struct {
 type pending struct {
 	entries []*entry
 	events  []Event
+	owners  []int64 // of the events
 	flying  []Event // in the transaction that runs now
 	ops     []op
 }
@@ -37,6 +38,7 @@ type pending struct {
 // row is one device, encoded for the writer.
 type row struct {
 	e          *entry
+	no         int64
 	id         string
 	gone       bool
 	state      string
@@ -50,6 +52,7 @@ type row struct {
 type batch struct {
 	rows   []row
 	events []Event
+	owners []int64
 	ops    []op
 	counts map[string]uint64
 }
@@ -79,13 +82,14 @@ func (s *store) put(query string, args ...any) {
 	s.ring()
 }
 
-func (s *store) putEvent(e Event) {
+func (s *store) putEvent(e Event, owner int64) {
 	s.pending.events = append(s.pending.events, e)
+	s.pending.owners = append(s.pending.owners, owner)
 	s.ring()
 }
 
-func (s *store) putAlias(id, device string) {
-	s.put("INSERT OR REPLACE INTO aliases VALUES (?, ?)", id, device)
+func (s *store) putAlias(id string, a alias) {
+	s.put("INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", id, a.device, a.no)
 }
 
 func (s *store) putShared(name string) { s.put("INSERT OR IGNORE INTO shared VALUES (?)", name) }
@@ -180,12 +184,12 @@ func (s *store) take() *batch {
 		return nil
 	}
 	n := min(len(p.entries), maxBatch)
-	b := &batch{rows: make([]row, n), ops: p.ops, events: p.events, counts: map[string]uint64{}}
+	b := &batch{rows: make([]row, n), ops: p.ops, events: p.events, owners: p.owners, counts: map[string]uint64{}}
 	for k, e := range p.entries[:n] {
 		b.rows[k] = i.row(e)
 	}
 	p.entries = p.entries[n:]
-	p.ops, p.events, p.flying = nil, nil, b.events
+	p.ops, p.events, p.owners, p.flying = nil, nil, nil, b.events
 	for _, e := range b.events {
 		b.counts[e.Event] = i.chain.counts[e.Event]
 	}
@@ -195,7 +199,7 @@ func (s *store) take() *batch {
 // row encodes a device. Names of what is no camera stay in memory.
 func (i *Inventory) row(e *entry) row {
 	e.dirty = false
-	r := row{e: e, id: e.id, gone: e.gone}
+	r := row{e: e, no: e.no, id: e.id, gone: e.gone}
 	if e.gone {
 		return r
 	}
@@ -258,7 +262,7 @@ func (s *store) giveBack(b *batch) {
 			p.entries = append(p.entries, r.e)
 		}
 	}
-	p.events = append(b.events, p.events...)
+	p.events, p.owners = append(b.events, p.events...), append(b.owners, p.owners...)
 	p.ops = append(b.ops, p.ops...)
 }
 
@@ -288,7 +292,7 @@ func writeRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	device, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)")
+	device, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
@@ -301,9 +305,9 @@ func writeRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 	for n := range rows {
 		r := &rows[n]
 		if r.gone {
-			err = dropRow(ctx, tx, r.id)
-		} else if _, err = device.ExecContext(ctx, r.id, r.state, r.class, r.maker, r.first, r.end, r.form); err == nil && r.cold != nil {
-			_, err = evidence.ExecContext(ctx, r.id, sealCold(r.cold))
+			err = dropRow(ctx, tx, r.no)
+		} else if _, err = device.ExecContext(ctx, r.no, r.id, r.state, r.class, r.maker, r.first, r.end, r.form); err == nil && r.cold != nil {
+			_, err = evidence.ExecContext(ctx, r.no, sealCold(r.cold))
 		}
 		if err != nil {
 			return err
@@ -312,12 +316,12 @@ func writeRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 	return nil
 }
 
-func dropRow(ctx context.Context, tx *sql.Tx, id string) error {
-	_, err := tx.ExecContext(ctx, "DELETE FROM devices WHERE id = ?", id)
+func dropRow(ctx context.Context, tx *sql.Tx, no int64) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM devices WHERE no = ?", no)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM evidence WHERE device = ?", id)
+	_, err = tx.ExecContext(ctx, "DELETE FROM evidence WHERE no = ?", no)
 	return err
 }
 
@@ -327,7 +331,7 @@ func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
 	if len(b.events) == 0 {
 		return nil
 	}
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
@@ -335,7 +339,7 @@ func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
 	for n := range b.events {
 		e := &b.events[n]
 		hash, _ := hex.DecodeString(e.Hash)
-		if _, err := insert.ExecContext(ctx, e.Seq, e.Time.UnixNano(), e.Device, e.Event, e.From, e.To, e.By, e.Evidence, hash); err != nil {
+		if _, err := insert.ExecContext(ctx, e.Seq, e.Time.UnixNano(), e.Device, e.Event, e.From, e.To, e.By, e.Evidence, hash, b.owners[n]); err != nil {
 			return err
 		}
 	}
@@ -373,8 +377,8 @@ func (s *store) begin(why error) {
 		{setMeta, []any{"chain.base", base}},
 		{setMeta, []any{"chain.base_head", hex.EncodeToString(head[:])}},
 	}, s.pending.ops...)
-	for gone, id := range i.alias {
-		s.putAlias(gone, id)
+	for gone, a := range i.alias {
+		s.putAlias(gone, a)
 	}
 	for name := range i.shared {
 		s.putShared(name)
