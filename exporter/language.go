@@ -66,6 +66,14 @@ func (t tongue) Quote(text string) string {
 	return "“" + text + "”"
 }
 
+// Colon is a colon as the language sets it.
+func (t tongue) Colon() string {
+	if t.Lang == french {
+		return "\u00a0:"
+	}
+	return ":"
+}
+
 // Percent gives a share, with one figure after the point below ten.
 func (t tongue) Percent(part, whole int) string {
 	if whole == 0 {

@@ -121,7 +121,7 @@ func (v *overview) tiles(t *sums) {
 	notAssessed := down + v.S.Unassessed + v.S.ChannelsUnknown
 	v.Tiles = append(v.Tiles,
 		tile{Kind: "not_assessed", Word: v.T("Not assessed"), Count: v.Number(notAssessed), Href: v.Prefix + "/coverage",
-			Note: v.T("%s networks, %s recorder channels, %s recorders that do not say", v.Number(down), v.Number(v.S.Unassessed), v.Number(v.S.ChannelsUnknown))},
+			Note: v.T("networks: %s · channels of recorders: %s · recorders that do not say: %s", v.Number(down), v.Number(v.S.Unassessed), v.Number(v.S.ChannelsUnknown))},
 		tile{Kind: policy.Unclassified, Word: v.T("Unclassified hosts"), Count: v.Number(t.unclassified), Note: v.T("in no total"), Href: v.Prefix + "/?verdict=unclassified#list"})
 }
 
@@ -282,16 +282,16 @@ func (f *frame) blindSpots() []string {
 		}
 	}
 	if s.Unassessed > 0 {
-		said = append(said, f.T("%s channels of recorders match no device: cameras behind them were not seen.", f.Number(s.Unassessed)))
+		said = append(said, f.T("Channels of recorders that match no device, so that the cameras behind them were not seen: %s", f.Number(s.Unassessed)))
 	}
 	if s.ChannelsUnknown > 0 {
-		said = append(said, f.T("%s recorders do not say how many channels they have.", f.Number(s.ChannelsUnknown)))
+		said = append(said, f.T("Recorders that do not say how many channels they have: %s", f.Number(s.ChannelsUnknown)))
 	}
 	if len(s.NotInScope) > 0 {
-		said = append(said, f.T("%s networks of this machine are not in scope.", f.Number(len(s.NotInScope))))
+		said = append(said, f.T("Networks of this machine that are not in scope: %s", f.Number(len(s.NotInScope))))
 	}
 	if len(s.Exclusions) > 0 {
-		said = append(said, f.T("%s exclusions: what they name is never asked.", f.Number(len(s.Exclusions))))
+		said = append(said, f.T("Exclusions, whose devices are never asked: %s", f.Number(len(s.Exclusions))))
 	}
 	return append(said, s.Notes...)
 }

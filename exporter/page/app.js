@@ -52,11 +52,17 @@
   function stream() {
     const source = new EventSource(prefix + '/api/v1/stream');
     const offline = document.getElementById('offline');
-    let lost = false;
+    let lost = null;
     source.addEventListener('progress', e => progress(JSON.parse(e.data)));
     for (const kind of ['device', 'event', 'status']) source.addEventListener(kind, refreshSoon);
-    source.onopen = () => { offline.hidden = true; if (lost) refresh(); lost = false; };
-    source.onerror = () => { lost = true; offline.textContent = document.body.dataset.offline; offline.hidden = false; };
+    source.onopen = () => {
+      offline.hidden = true;
+      if (lost) { clearTimeout(lost); lost = null; refresh(); }
+    };
+    source.onerror = () => {
+      if (!lost) lost = setTimeout(() => { offline.textContent = document.body.dataset.offline; offline.hidden = false; }, 8000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => { source.close(); stream(); }, 15000);
+    };
     addEventListener('pagehide', () => source.close());
   }
 
