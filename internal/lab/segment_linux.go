@@ -216,7 +216,13 @@ func (s *segment) addWire(i int, name string, agent netip.Prefix) error {
 		return err
 	}
 	s.wires = append(s.wires, w)
-	return w.setUpAgent(agent, s.run.Site.Segments[i].Prefix6)
+	if err := w.setUpAgent(agent, s.run.Site.Segments[i].Prefix6); err != nil {
+		return err
+	}
+	if err := carrier(name); err != nil {
+		return err
+	}
+	return s.ns.do(func() error { return carrier(peer) }) // until then what the devices send is dropped
 }
 
 // attach brings the devices' end up with nothing of the kernel's own on it, and opens the packet socket.
@@ -273,7 +279,7 @@ func (w *wire) setUpAgent(agent, prefix6 netip.Prefix) error {
 			return fmt.Errorf("route by %s: %w", gateway, err)
 		}
 	}
-	return carrier(w.name)
+	return nil
 }
 
 // carrier waits until the kernel says that the interface is running: it notices a new cable within a second or so.
