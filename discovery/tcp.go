@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 )
@@ -76,10 +75,15 @@ func (w *Wire) dial(ctx context.Context, to netip.AddrPort, iface string, a atte
 			queue = nil
 			return &tcpConn{Conn: conn, release: sync.OnceFunc(kept.leave)}, nil
 		}
-		if try >= a.tries || ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if try >= a.tries || ctx.Err() != nil || !isTimeout(err) {
 			return nil, err
 		}
 	}
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
 }
 
 // connect sends one SYN.

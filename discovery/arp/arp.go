@@ -257,8 +257,10 @@ func isHost(ip netip.Addr, p netip.Prefix) bool {
 }
 
 func (w *sweep) askOne(ctx context.Context, build *packet.Builder, s *swept, ip netip.Addr, first bool) error {
-	if err := w.pace.Wait(ctx, 1); err != nil {
-		return err
+	if !w.wire.Planning() {
+		if err := w.pace.Wait(ctx, 1); err != nil {
+			return err
+		}
 	}
 	frame, err := build.ARPRequest(w.iface.MAC, s.network.Local, ip)
 	if err != nil {
