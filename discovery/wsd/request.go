@@ -6,7 +6,7 @@ import (
 	"camcensus/discovery"
 )
 
-// Everything wsd can send is here: four Probes. Each stands on one line without
+// Everything wsd can send is here: five Probes. Each stands on one line without
 // indentation, since some firmware refuses any other layout.
 // WS-Discovery's other messages (Hello, Bye) change what others believe and
 // are never sent.
@@ -28,6 +28,9 @@ const (
 	// Some cameras resolve prefixes on the Types element only, hence the
 	// declarations there. Two types in one element would mean "both".
 	typesOpen = `<d:Probe><d:Types xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" xmlns:dp0=`
+
+	// Debian's wsdd knows no other prefix than wsdp.
+	computerTypes = `<d:Probe><d:Types xmlns:wsdp="http://schemas.xmlsoap.org/ws/2006/02/devprof">wsdp:Device</d:Types></d:Probe>`
 )
 
 // question is one Probe, complete but for the message id.
@@ -43,13 +46,14 @@ type question struct {
 
 // questions are the probes of one cycle: untyped with empty children (which
 // more devices answer than one without), one for each of the two ONVIF types
-// (TP-Link answers the untyped one with a fault), and the OASIS dialect of
-// printers and PCs.
+// (TP-Link answers the untyped one with a fault), one for what PCs, NAS and
+// printers call themselves, and the OASIS dialect.
 var questions = []question{
 	{"Probe untyped", probe(open2005, `<d:Probe><d:Types/><d:Scopes/></d:Probe>`), 3, 2, true},
-	{"Probe NetworkVideoTransmitter", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/network/wsdl">dp0:NetworkVideoTransmitter</d:Types></d:Probe>`), 3, 1, true},
+	{"Probe NetworkVideoTransmitter", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/network/wsdl">dp0:NetworkVideoTransmitter</d:Types></d:Probe>`), 2, 1, true},
 	{"Probe Device", probe(open2005, typesOpen+`"http://www.onvif.org/ver10/device/wsdl">dp0:Device</d:Types></d:Probe>`), 2, 1, false},
-	{"Probe 2009", probe(open2009, `<d:Probe/>`), 1, 1, false},
+	{"Probe wsdp:Device", probe(open2005, computerTypes), 1, 1, false},
+	{"Probe 2009", probe(open2009, `<d:Probe/>`), 1, 0, false},
 }
 
 func probe(open, body string) string {
