@@ -54,7 +54,9 @@ func (p *Pace) Wait(ctx context.Context, n int) error {
 			return ctx.Err()
 		}
 		part := min(n, p.limiter.Burst())
-		if err := p.limiter.WaitN(ctx, part); err != nil {
+		turn := p.limiter.ReserveN(time.Now(), part)
+		if err := sleep(ctx, turn.Delay()); err != nil {
+			turn.Cancel()
 			return err
 		}
 		n -= part
