@@ -19,7 +19,7 @@ func classAt(c Class) int {
 	return -1
 }
 
-// cameraPorts answer on cameras and recorders and on little else: RTSP, and
+// cameraPort tells the ports that answer on cameras and recorders and on little else: RTSP, and
 // the private ports of Dahua and Xiongmai (research: ports at a glance).
 func cameraPort(port int) bool {
 	switch port {
@@ -64,10 +64,17 @@ func (s *state) classes(id *Identity) {
 	}
 	elsewhere := best >= cameraKinds && bestScore >= 10 && bestScore > cameraScore
 	s.camera = cameraScore > 0 && !elsewhere
-	id.MaybeCamera = !elsewhere && (cameraScore > 0 || s.cameraAddress() || s.cameraPortSeen())
+	id.MaybeCamera = !elsewhere && (cameraScore > 0 || s.cameraMaker() || s.cameraPortSeen())
 }
 
-func (s *state) cameraAddress() bool {
+// cameraMaker tells whether any sign, however weak, speaks for a firm that
+// makes mainly cameras.
+func (s *state) cameraMaker() bool {
+	for i := range s.fired {
+		if at := s.fired[i].rule.maker; at != none && s.set.makers[at].makes == "cameras" {
+			return true
+		}
+	}
 	for _, a := range s.address {
 		if s.set.makers[a.maker].makes == "cameras" {
 			return true

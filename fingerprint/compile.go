@@ -109,7 +109,7 @@ var labelFields = map[string]bool{
 	"dhip.vendor": true, "dhip.manufacturer": true, "sadp.oeminfo": true,
 	"isapi.manufacturer": true, "http.title": true, "mdns.instance": true,
 	"mdns.txt.vendor": true, "mdns.txt.manufacturer": true, "ssdp.usn": true,
-	"dhcp.vendor_class": true, "dhcp.hostname": true,
+	"dhcp.vendor_class": true, "dhcp.hostname": true, "tvt.brand": true,
 	"onvif.model": true, "wsd.scope.hardware": true, "isapi.model": true, "sadp.model": true, "dhip.model": true,
 }
 
