@@ -1,0 +1,149 @@
+package policy
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"camcensus/fingerprint"
+)
+
+func load(t *testing.T, name string) *Policy {
+	t.Helper()
+	ps, err := Load([]string{name}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ps[0]
+}
+
+func day(text string) time.Time {
+	at, _ := time.Parse(time.DateOnly, text)
+	return at
+}
+
+func camera(c ...fingerprint.Candidate) fingerprint.Identity {
+	id := fingerprint.Identity{Class: fingerprint.ClassCamera, MaybeCamera: true, Candidates: c}
+	if len(c) > 0 {
+		id.Manufacturer = c[0].Maker
+	}
+	return id
+}
+
+func TestEveryShippedListLoads(t *testing.T) {
+	ps, err := Load(Shipped(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ps) != 4 {
+		t.Fatalf("%d lists are shipped, not 4", len(ps))
+	}
+	for _, p := range ps {
+		if len(p.Sources) == 0 || p.Says.FR == "" {
+			t.Errorf("%s: needs its sources and its French words", p.Name)
+		}
+	}
+}
+
+func TestVerdictFollowsTheInstrument(t *testing.T) {
+	hik := fingerprint.Candidate{Maker: "Hikvision", Standing: fingerprint.Established}
+	dahua := fingerprint.Candidate{Maker: "Dahua", Standing: fingerprint.Established}
+	ezviz := fingerprint.Candidate{Maker: "EZVIZ", Of: "Hikvision", Standing: fingerprint.Established}
+	lts := fingerprint.Candidate{Maker: "Hikvision", Relabel: true, Standing: fingerprint.Established}
+	axis := fingerprint.Candidate{Maker: "Axis", Standing: fingerprint.Established}
+	named := fingerprint.Candidate{Maker: "Hikvision", Standing: fingerprint.Named}
+	lorex := fingerprint.Candidate{Maker: "Lorex", Of: "Dahua", Former: true, Standing: fingerprint.Established}
+	huawei := fingerprint.Candidate{Maker: "Huawei", Standing: fingerprint.Established}
+	router := camera(huawei)
+	router.Class = fingerprint.ClassNetwork
+	for _, c := range []struct {
+		name, policy            string
+		id                      fingerprint.Identity
+		finding, acquired       string
+		verdict, basis, measure string
+	}{
+		{"named and established", "ca-hikvision-2025", camera(hik), "", "", Banned, "named", "prohibited"},
+		{"named, not established", "ca-hikvision-2025", camera(named), "", "", SuspectedV, "named", "ask"},
+		{"relabel", "ca-hikvision-2025", camera(lts), "", "", Banned, "relabel", "ask"},
+		{"affiliate where the order is silent", "ca-hikvision-2025", camera(ezviz), "", "", SuspectedV, "affiliate", "ask"},
+		{"affiliate where the clause says so", "us-ndaa-889", camera(ezviz), "", "", Banned, "affiliate", "prohibited"},
+		{"Dahua is not named by Canada", "ca-hikvision-2025", camera(dahua), "", "", Clear, "", ""},
+		{"Dahua under 889", "us-ndaa-889", camera(dahua), "", "", Banned, "named", "prohibited"},
+		{"the FCC's list is no use ban", "us-fcc-covered-list", camera(hik), "", "", Banned, "named", "no_use_ban"},
+		{"another maker", "ca-hikvision-2025", camera(axis), "", "", Clear, "", ""},
+		{"nobody established", "ca-hikvision-2025", camera(), "", "", Unknown, "", ""},
+		{"no camera at all", "ca-hikvision-2025", fingerprint.Identity{Class: fingerprint.ClassUnknown}, "", "", Unclassified, "", ""},
+		{"a router of a listed maker", "us-ndaa-889", router, "", "", OutOfScope, "", ""},
+		{"a Huawei camera", "us-ndaa-889", camera(huawei), "", "", SuspectedV, "named", "ask"},
+		{"a former member", "us-ndaa-889", camera(lorex), "", "", SuspectedV, "former_affiliate", "ask"},
+		{"Quebec after the day", "ca-qc-2023", camera(dahua), "", "2024-03-01", Banned, "named", "prohibited"},
+		{"Quebec on the last day", "ca-qc-2023", camera(dahua), "", "2023-12-21", SuspectedV, "named", "assess"},
+		{"Quebec without a date", "ca-qc-2023", camera(dahua), "", "", SuspectedV, "named", "ask"},
+		{"a person found Hikvision", "ca-hikvision-2025", camera(), "Hikvision", "", Banned, "named", "prohibited"},
+		{"a person found another", "ca-hikvision-2025", camera(hik), "Axis", "", Clear, "", ""},
+		{"a person found an affiliate", "ca-hikvision-2025", camera(), "EZVIZ", "", SuspectedV, "affiliate", "ask"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := Judge(load(t, c.policy), c.id, c.finding, day(c.acquired), day("2026-11-22"))
+			if v.Verdict != c.verdict || v.Basis != c.basis || v.Measure != c.measure {
+				t.Errorf("got %s/%s/%s, want %s/%s/%s", v.Verdict, v.Basis, v.Measure, c.verdict, c.basis, c.measure)
+			}
+			if v.Text == "" || strings.Contains(v.Text, "{") {
+				t.Errorf("text: %q", v.Text)
+			}
+		})
+	}
+}
+
+func TestFCCTextDoesNotSayBannedFromUse(t *testing.T) {
+	p := load(t, "us-fcc-covered-list")
+	id := camera(fingerprint.Candidate{Maker: "Hikvision", Standing: fingerprint.Established})
+	for _, lang := range []string{"en", "fr"} {
+		text := p.Text(p.judge(id, "", time.Time{}), id, "", lang)
+		if strings.Contains(strings.ToLower(text), "banned") || !strings.Contains(text, "Covered List") {
+			t.Errorf("%s: %s", lang, text)
+		}
+	}
+}
+
+func TestFaultsCiteTheirLine(t *testing.T) {
+	good, err := shipped.ReadFile("lists/ca-qc-2023.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, old, new, want string }{
+		{"unknown key", "verb: install", "verbe: install", "verbe"},
+		{"wrong verdict", "verdict: banned, measure: prohibited}\n  - {maker: Dahua", "verdict: evil, measure: prohibited}\n  - {maker: Dahua", `verdict "evil"`},
+		{"wrong class", "classes: [camera,", "classes: [kamera,", `class "kamera"`},
+		{"wrong date", `after: "2023-12-21"`, `after: "Christmas"`, `acquired.after "Christmas"`},
+		{"wrong verb", "verb: install", "verb: hate", `verb "hate"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(string(good), c.old, c.new, 1)
+			if text == string(good) {
+				t.Fatal("the change found no place")
+			}
+			file := filepath.Join(t.TempDir(), "own.yml")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			faults := Check(file)
+			if len(faults) == 0 {
+				t.Fatal("no fault found")
+			}
+			got := faults[0].Error()
+			if !strings.HasPrefix(got, file+":") || !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %s:LINE ... %s", got, file, c.want)
+			}
+		})
+	}
+}
+
+func TestLoadNamesWhatIsShipped(t *testing.T) {
+	_, err := Load([]string{"ca-dahua"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "ca-qc-2023") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,208 @@
+package policy
+
+import (
+	"strings"
+
+	"camcensus/fingerprint"
+)
+
+// maxSeen is how many signs a verdict's text tells.
+const maxSeen = 3
+
+// Text words a verdict: what was seen, what it means under the policy, and
+// what would settle it. lang is en or fr.
+func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) string {
+	w := english
+	if strings.HasPrefix(lang, "fr") {
+		w = french
+	}
+	var parts []string
+	if finding != "" {
+		parts = append(parts, strings.ReplaceAll(w.determined, "{maker}", finding))
+	} else if seen := p.seen(id, w); seen != "" {
+		parts = append(parts, seen)
+	}
+	maker := p.makerOf(id, finding)
+	fill := strings.NewReplacer("{maker}", maker, "{brand}", id.Brand, "{group}", p.groupOf(id), "{class}", w.class[id.Class])
+	switch v.Verdict {
+	case Banned, SuspectedV:
+		parts = append(parts, fill.Replace(w.made(v, finding != "")), p.Says.In(lang), w.measure[v.Measure])
+		if p.Acquired != nil && v.Measure != "prohibited" && v.Basis != "" {
+			parts = append(parts, strings.ReplaceAll(w.acquired, "{date}", p.Acquired.After))
+		}
+		if finding == "" {
+			parts = append(parts, w.settle)
+		}
+	case Clear:
+		parts = append(parts, fill.Replace(w.clear))
+	case OutOfScope:
+		parts = append(parts, fill.Replace(w.outOfScope))
+		if p.reachesMaker(id) {
+			parts = append(parts, fill.Replace(w.listedElsewhere))
+		}
+	case Unknown:
+		parts = append(parts, w.unknown, w.settle)
+	default:
+		parts = append(parts, w.unclassified)
+	}
+	if len(id.Contradictions) > 0 {
+		parts = append(parts, w.contradiction)
+	}
+	if p.Instruction != "" && v.Flagged() {
+		parts = append(parts, p.Instruction)
+	}
+	return strings.Join(slicesWithout(parts, ""), " ")
+}
+
+func slicesWithout(parts []string, empty string) []string {
+	out := parts[:0]
+	for _, part := range parts {
+		if part != empty {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// seen tells the best signs that speak for the maker in question.
+func (p *Policy) seen(id fingerprint.Identity, w words) string {
+	maker := p.makerOf(id, "")
+	var out []string
+	for _, r := range id.Reasons {
+		if len(out) == maxSeen {
+			break
+		}
+		if maker != "" && r.Supports != maker && r.Supports != p.groupOf(id) {
+			continue
+		}
+		if w.lang == "fr" {
+			out = append(out, "Vu : "+r.Source+", "+r.Field+" « "+r.Value+" ».")
+			continue
+		}
+		out = append(out, r.Text)
+	}
+	return strings.Join(out, " ")
+}
+
+// makerOf is the maker that the verdict speaks of.
+func (p *Policy) makerOf(id fingerprint.Identity, finding string) string {
+	if finding != "" {
+		return finding
+	}
+	if c, _, ok := p.reached(id); ok {
+		return c.Maker
+	}
+	return id.Manufacturer
+}
+
+func (p *Policy) groupOf(id fingerprint.Identity) string {
+	if c, _, ok := p.reached(id); ok {
+		return c.Of
+	}
+	return ""
+}
+
+func (p *Policy) reachesMaker(id fingerprint.Identity) bool {
+	_, named := p.named(id.Manufacturer)
+	if _, _, ok := p.reached(id); ok {
+		return true
+	}
+	return named
+}
+
+// words are the sentences of one language.
+type words struct {
+	lang            string
+	determined      string
+	banned          map[string]string // by basis
+	suspected       map[string]string
+	measure         map[string]string
+	acquired        string
+	settle          string
+	clear           string
+	outOfScope      string
+	listedElsewhere string
+	unknown         string
+	unclassified    string
+	contradiction   string
+	class           map[fingerprint.Class]string
+}
+
+func (w words) made(v Verdict, determined bool) string {
+	if v.Verdict == Banned || determined {
+		return w.banned[v.Basis]
+	}
+	return w.suspected[v.Basis]
+}
+
+var english = words{
+	lang:       "en",
+	determined: "A person determined that {maker} made this device.",
+	banned: map[string]string{
+		"named":            "Made by {maker}.",
+		"relabel":          "Sold as {brand}, made by {maker}.",
+		"affiliate":        "Made by {maker}, a firm of the {group} group.",
+		"former_affiliate": "Made by {maker}, which belonged to the {group} group.",
+	},
+	suspected: map[string]string{
+		"named":            "The signs point to {maker}.",
+		"relabel":          "Sold as {brand}; the signs point to {maker} as its maker.",
+		"affiliate":        "The signs point to {maker}, a firm of the {group} group.",
+		"former_affiliate": "The signs point to {maker}, which belonged to the {group} group.",
+	},
+	measure: map[string]string{
+		"prohibited": "",
+		"assess":     "The instrument asks for a risk assessment and controls.",
+		"ask":        "Whether the instrument reaches this device is a question for the department: ask before it is acted on.",
+		"no_use_ban": "Being on that list does not forbid using equipment that was already bought.",
+	},
+	acquired:        "The rule holds for equipment acquired after {date}; write the day of purchase down for this device.",
+	settle:          "The label on the device, the purchase document, or the seller's answer in writing would settle who made it.",
+	clear:           "{maker} made this device: it is clear of the makers that the instrument names. Who made its components was not assessed.",
+	outOfScope:      "This is other equipment ({class}) than the instrument reaches.",
+	listedElsewhere: "Its maker, {maker}, is named by the instrument all the same.",
+	unknown:         "It is a camera or may be one, and who made it is not established.",
+	unclassified:    "Nothing suggests that this is a camera, and nothing tells what it is.",
+	contradiction:   "Some signs contradict each other; they are listed with the device.",
+	class: map[fingerprint.Class]string{
+		fingerprint.ClassNetwork: "network equipment", fingerprint.ClassOther: "neither camera nor recorder",
+		fingerprint.ClassCamera: "camera", fingerprint.ClassRecorder: "recorder", fingerprint.ClassDoorbell: "doorbell",
+		fingerprint.ClassIntercom: "intercom", fingerprint.ClassAccessControl: "access control", fingerprint.ClassEncoder: "encoder",
+	},
+}
+
+var french = words{
+	lang:       "fr",
+	determined: "Une personne a établi que {maker} a fabriqué cet appareil.",
+	banned: map[string]string{
+		"named":            "Fabriqué par {maker}.",
+		"relabel":          "Vendu sous la marque {brand}, fabriqué par {maker}.",
+		"affiliate":        "Fabriqué par {maker}, une entreprise du groupe {group}.",
+		"former_affiliate": "Fabriqué par {maker}, qui a appartenu au groupe {group}.",
+	},
+	suspected: map[string]string{
+		"named":            "Les indices désignent {maker}.",
+		"relabel":          "Vendu sous la marque {brand}; les indices désignent {maker} comme fabricant.",
+		"affiliate":        "Les indices désignent {maker}, une entreprise du groupe {group}.",
+		"former_affiliate": "Les indices désignent {maker}, qui a appartenu au groupe {group}.",
+	},
+	measure: map[string]string{
+		"prohibited": "",
+		"assess":     "L'instrument demande une évaluation des risques et des mesures de contrôle.",
+		"ask":        "Savoir si l'instrument vise cet appareil revient au ministère : le lui demander avant d'agir.",
+		"no_use_ban": "Figurer sur cette liste n'interdit pas d'utiliser l'équipement déjà acheté.",
+	},
+	acquired:        "La règle vise l'équipement acquis après le {date}; inscrire la date d'achat de cet appareil.",
+	settle:          "L'étiquette de l'appareil, le document d'achat ou une réponse écrite du vendeur trancherait.",
+	clear:           "{maker} a fabriqué cet appareil : il n'est pas d'un fabricant que l'instrument nomme. L'origine des composants n'a pas été évaluée.",
+	outOfScope:      "C'est un autre équipement ({class}) que celui que l'instrument vise.",
+	listedElsewhere: "Son fabricant, {maker}, est pourtant nommé par l'instrument.",
+	unknown:         "C'est une caméra, ou cela peut en être une, et son fabricant n'est pas établi.",
+	unclassified:    "Rien n'indique une caméra, et rien ne dit ce que c'est.",
+	contradiction:   "Certains indices se contredisent; ils sont énumérés avec l'appareil.",
+	class: map[fingerprint.Class]string{
+		fingerprint.ClassNetwork: "équipement de réseau", fingerprint.ClassOther: "ni caméra ni enregistreur",
+		fingerprint.ClassCamera: "caméra", fingerprint.ClassRecorder: "enregistreur", fingerprint.ClassDoorbell: "sonnette",
+		fingerprint.ClassIntercom: "interphone", fingerprint.ClassAccessControl: "contrôle d'accès", fingerprint.ClassEncoder: "encodeur",
+	},
+}
