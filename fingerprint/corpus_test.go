@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"camcensus/discovery"
 	"camcensus/discovery/dhip"
@@ -18,6 +19,7 @@ import (
 	"camcensus/fingerprint"
 	"camcensus/fingerprint/oui"
 	"camcensus/fingerprint/probe"
+	"camcensus/internal/policy"
 )
 
 // corpusCase is one published device of the corpus.
@@ -132,26 +134,63 @@ func sameMaker(a, b string) bool {
 	return squeeze(a) == squeeze(b)
 }
 
-func TestDumpCorpus(t *testing.T) {
-	if os.Getenv("DUMP") == "" {
+// judged are the policies that the corpus is judged by (its README).
+func judged(t testing.TB) []*policy.Policy {
+	t.Helper()
+	ps, err := policy.Load([]string{"ca-hikvision-2025", "ca-qc-2023", "us-ndaa-889"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ps
+}
+
+// flagged tells whether any policy accuses the device.
+func flagged(ps []*policy.Policy, id fingerprint.Identity) bool {
+	return slices.ContainsFunc(ps, func(p *policy.Policy) bool {
+		return policy.Judge(p, id, "", time.Time{}, time.Time{}).Flagged()
+	})
+}
+
+func (c corpusCase) innocent() bool {
+	return strings.HasPrefix(c.Expect, "other:") || c.Expect == "unknown"
+}
+
+// TestCorpus judges as the corpus' README says: the innocent are never
+// flagged, strong evidence names the maker, medium evidence suspects it, and
+// most innocent makers are named.
+func TestCorpus(t *testing.T) {
+	rules, ps := shippedRules(t), judged(t)
+	cases := corpus(t)
+	if len(cases) == 0 {
 		return
 	}
-	rules := shippedRules(t)
-	for _, c := range corpus(t) {
-		if !strings.Contains(c.Case, os.Getenv("CASE")) {
-			continue
-		}
-		ev := evidenceOf(c.Records)
-		id := rules.Identify(ev)
-		t.Logf("== %s expect %s/%s/%s %s -> maker=%q brand=%q model=%q class=%q fw=%q sn=%q cand=%v maybe=%v contra=%v", c.Case, c.Expect, c.Brand, c.Class, c.Strength, id.Manufacturer, id.Brand, id.Model, id.Class, id.Firmware, id.Serial, id.Candidates, id.MaybeCamera, id.Contradictions)
-		if os.Getenv("DUMP") == "2" {
-			for _, e := range ev {
-				v := e.Value
-				if len(v) > 300 {
-					v = v[:300]
-				}
-				t.Logf("      %s.%s = %q", e.Source, e.Field, v)
+	innocents, named := 0, 0
+	for _, c := range cases {
+		id := rules.Identify(evidenceOf(c.Records))
+		accused := flagged(ps, id)
+		maker, other := strings.CutPrefix(c.Expect, "other:")
+		right := sameMaker(id.Manufacturer, maker)
+		if other {
+			innocents++
+			if right {
+				named++
+			} else {
+				t.Logf("%s: named %q, is %s", c.Case, id.Manufacturer, maker)
 			}
 		}
+		switch {
+		case c.innocent() && accused:
+			t.Errorf("%s: %s is accused: %+v", c.Case, c.Expect, id.Candidates)
+		case c.Strength == "strong" && !right:
+			t.Errorf("%s: strong evidence of %s, named %q", c.Case, c.Expect, id.Manufacturer)
+		case c.Strength == "medium" && !accused && !right:
+			t.Errorf("%s: medium evidence of %s, neither named nor suspected", c.Case, c.Expect)
+		case id.Manufacturer != "" && !right && c.Expect != "unknown" && !other:
+			t.Errorf("%s: %s is called %q", c.Case, c.Expect, id.Manufacturer)
+		}
+	}
+	t.Logf("%d of %d innocent makers named", named, innocents)
+	if named*100 < innocents*70 {
+		t.Errorf("only %d of %d innocent makers are named, fewer than 70 %%", named, innocents)
 	}
 }
