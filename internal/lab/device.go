@@ -32,10 +32,14 @@ type Device struct {
 	// Hidden devices answer nothing but ARP (a firewall); LinkLocal gives an IPv6 link-local address made of the MAC.
 	Hidden    bool `yaml:"hidden"`
 	LinkLocal bool `yaml:"link_local"`
+	// Stateless devices have an address made of the MAC in the segment's IPv6 prefix as well (RFC 4862).
+	Stateless bool `yaml:"stateless"`
 	NoARP     bool `yaml:"no_arp"`
 	NoEcho    bool `yaml:"no_echo"`
 	// Filtered drops TCP to closed ports instead of refusing it.
 	Filtered bool `yaml:"filtered"`
+	// Quiet devices make no ARP announcement when plugged in; their DHCP request, if any, is all that is heard.
+	Quiet bool `yaml:"quiet"`
 	// ProxyARP is a network for which the device answers every ARP request.
 	ProxyARP netip.Prefix `yaml:"proxy_arp"`
 
@@ -128,7 +132,7 @@ type MDNS struct {
 type DHCP struct {
 	Hostname    string        `yaml:"hostname"`
 	VendorClass string        `yaml:"vendor_class"`
-	Parameters  []byte        `yaml:"parameters"`
+	Parameters  []int         `yaml:"parameters"` // option 55
 	Every       time.Duration `yaml:"every"`
 }
 

@@ -240,6 +240,9 @@ func (s *Site) place(d *Device, taken map[netip.Addr]bool, next map[string]netip
 		d.IPs, taken[ip] = addrList{ip}, true
 		next[d.prefix.String()] = ip
 	}
+	if p6 := s.Segments[d.segment].Prefix6; d.Stateless && p6.IsValid() {
+		d.IPv6 = append(d.IPv6, eui64(p6.Masked(), d.MAC))
+	}
 	if d.LinkLocal || len(d.IPv6) > 0 {
 		d.ll = eui64(netip.MustParsePrefix("fe80::/64"), d.MAC)
 	}

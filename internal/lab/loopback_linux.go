@@ -206,6 +206,9 @@ func (l *loopback) plugged(v *voice, in bool) {
 	delete(l.hosts, v)
 }
 
+// chatter does nothing: DHCP needs a privileged port.
+func (l *loopback) chatter(*voice) {}
+
 func (h *openHost) close() {
 	if h == nil {
 		return

@@ -36,6 +36,8 @@ type form interface {
 	send(v *voice, d datagram)
 	// plugged tells that the device's cable went in or out.
 	plugged(v *voice, in bool)
+	// chatter lets the device ask for its lease.
+	chatter(v *voice)
 	close() error
 }
 
@@ -85,8 +87,18 @@ func (r *Running) start() {
 
 // recur starts what a device says again and again.
 func (r *Running) recur(v *voice) {
+	if v.DHCP != nil {
+		r.after(time.Duration(rand.IntN(1000))*time.Millisecond, func() {
+			if v.plugged.Load() {
+				r.form.chatter(v)
+			}
+		})
+		if v.DHCP.Every > 0 {
+			r.every(v.DHCP.Every, v, func() { r.form.chatter(v) })
+		}
+	}
 	for _, d := range v.UDP {
-		if d.Announce != nil && d.Announce.Every > 0 {
+		if d.Announce != nil && d.Announce.Every > 0 && !v.Hidden {
 			r.every(d.Announce.Every, v, func() {
 				for _, out := range v.shout(d) {
 					r.form.send(v, out)
@@ -98,7 +110,7 @@ func (r *Running) recur(v *voice) {
 
 func (r *Running) every(period time.Duration, v *voice, do func()) {
 	r.after(period, func() {
-		if v.plugged.Load() && !v.Hidden {
+		if v.plugged.Load() {
 			do()
 		}
 		r.every(period, v, do)

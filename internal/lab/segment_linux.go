@@ -321,7 +321,13 @@ func (s *segment) begin() {
 	s.work.Go(s.readTUN)
 }
 
-func (s *segment) plugged(*voice, bool) {}
+func (s *segment) plugged(v *voice, in bool) {
+	if in {
+		s.wires[v.segment].arrive(v)
+	}
+}
+
+func (s *segment) chatter(v *voice) { s.wires[v.segment].requestLease(v) }
 
 func (s *segment) send(v *voice, d datagram) { s.wires[v.segment].sendDatagram(v, d) }
 

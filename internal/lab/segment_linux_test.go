@@ -194,7 +194,9 @@ func TestFaultsShowOnTheWire(t *testing.T) {
 		{"{tcp: endless}", 80, func(b string, err error) bool { return len(b) == 1<<20 }},
 		{"{tcp: malformed}", 80, func(b string, err error) bool { return strings.Contains(b, "\xff\xfe") }},
 		{"{slow: 600ms}", 80, func(b string, err error) bool { return err != nil && b != "" }},
-		{"{accepts_all: true, tcp: silent}", 4711, func(b string, err error) bool { return b == "" && err != nil && !strings.Contains(err.Error(), "refused") }},
+		{"{accepts_all: true, tcp: silent}", 4711, func(b string, err error) bool {
+			return b == "" && err != nil && !strings.Contains(err.Error(), "refused")
+		}},
 		{"{}", 4711, func(b string, err error) bool { return strings.Contains(fmt.Sprint(err), "refused") }},
 	} {
 		t.Run(test.faults, func(t *testing.T) {
