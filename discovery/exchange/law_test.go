@@ -47,7 +47,9 @@ var allowed = map[string]func([]byte) bool{
 	"sadp": func(b []byte) bool {
 		return bytes.HasSuffix(b, []byte("<Types>inquiry</Types></Probe>")) || bytes.HasSuffix(b, []byte("<Types>inquiry_v32</Types></Probe>"))
 	},
-	"dhip": func(b []byte) bool { return bytes.HasSuffix(b, []byte(`{"method":"DHDiscover.search","params":{"mac":"","uni":1}}`+"\n")) },
+	"dhip": func(b []byte) bool {
+		return bytes.HasSuffix(b, []byte(`{"method":"DHDiscover.search","params":{"mac":"","uni":1}}`+"\n"))
+	},
 	"ssdp": func(b []byte) bool { return bytes.HasPrefix(b, []byte("M-SEARCH * HTTP/1.1\r\n")) },
 	"mdns": func(b []byte) bool { return b[2]&0x80 == 0 && zero(b[6:12]) },
 	"wsd": func(b []byte) bool {

@@ -219,7 +219,9 @@ func listenReuse(t *testing.T, network, address string) *net.UDPConn {
 	return pc.(*net.UDPConn)
 }
 
-func itoa(n int) string { return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(n)).String()[len("0.0.0.0:"):] }
+func itoa(n int) string {
+	return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(n)).String()[len("0.0.0.0:"):]
+}
 
 // newWire returns a wire over the interfaces as they are now.
 func newWire(t *testing.T, networks ...string) *discovery.Wire {
