@@ -29,7 +29,8 @@ const (
 	accepted    // a port is open
 	unreachable // the network said so
 	excluded
-	known // another source sighted it in this cycle
+	known     // another source sighted it in this cycle
+	elsewhere // in a connected part of the prefix: the link's own sources ask there
 )
 
 // visit is the sweep of one network.
@@ -101,7 +102,7 @@ func (v *visit) sweepBlock(ctx context.Context, block []*address) {
 		case yes:
 			a.result = excluded
 		case !ok || n.Connected:
-			a.result = known // a connected part of the prefix: ARP's business
+			a.result = elsewhere
 		case v.env.Wire.Fresh(a.ip):
 			a.result = known
 		}
@@ -190,7 +191,7 @@ func (v *visit) close(block []*address) {
 		case refused:
 			closed++
 		}
-		if a.result != untried && a.result != excluded && a.result != known {
+		if a.result > untried && a.result < excluded {
 			tried++
 		}
 	}
