@@ -114,7 +114,7 @@ func (i *Inventory) endAddresses(e *entry, c *CycleEnd) {
 			continue
 		}
 		i.release(e, b)
-		if next := &e.bindings[to]; b.ip.Is4() && next.since > b.since {
+		if next := &e.bindings[to]; b.ip.Is4() && next.no > b.no {
 			i.tell(e, Event{Time: c.Time, Event: "moved", From: b.ip.String(), To: next.ip.String()})
 		}
 	}

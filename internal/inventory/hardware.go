@@ -180,7 +180,7 @@ func normalUUID(s string) string {
 	}
 	s, _, _ = strings.Cut(s, "::")
 	s = strings.ReplaceAll(s, "-", "")
-	if len(s) != 32 || strings.Trim(s, "0123456789abcdef") != "" || plain(strings.ToUpper(s)) {
+	if len(s) != 32 || strings.Trim(s, "0123456789abcdef") != "" || strings.Trim(s, s[:1]) == "" {
 		return ""
 	}
 	return s

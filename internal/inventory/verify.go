@@ -100,6 +100,8 @@ type walk struct {
 	want string // the earlier head
 	at   int64  // and its sequence number
 	met  bool
+
+	counts, told map[string]int64 // events by name: met, and as the file says
 }
 
 func (w *walk) step(e *Event) {
@@ -112,6 +114,7 @@ func (w *walk) step(e *Event) {
 	}
 	hex.Decode(w.head[:], []byte(e.Hash))
 	w.seq = e.Seq
+	w.counts[e.Event]++
 	w.compare()
 }
 
@@ -130,6 +133,11 @@ func (w *walk) finish(length int64) {
 	if length > w.seq {
 		w.v.fault("the chain ends at event %d, %d were written: its tail was cut off", w.seq, length)
 	}
+	for name, n := range w.told {
+		if w.v.Base == 0 && n != w.counts[name] {
+			w.v.fault("%d events %q are in the chain, %d were counted", w.counts[name], name, n)
+		}
+	}
 	switch {
 	case w.want == "" || w.met:
 	case w.at > w.seq:
@@ -142,7 +150,7 @@ func (w *walk) finish(length int64) {
 
 func (v *Verification) events(head string, seq int64) func(context.Context, *sql.Tx) error {
 	return func(ctx context.Context, tx *sql.Tx) error {
-		w := &walk{v: v, want: head, at: seq}
+		w := &walk{v: v, want: head, at: seq, counts: map[string]int64{}, told: map[string]int64{}}
 		length, err := v.base(ctx, tx, w)
 		if err != nil {
 			return err
@@ -163,12 +171,15 @@ func (v *Verification) events(head string, seq int64) func(context.Context, *sql
 // base reads where the chain of this file begins and how long it is said to be.
 func (v *Verification) base(ctx context.Context, tx *sql.Tx, w *walk) (int64, error) {
 	var length int64
-	err := eachTx(ctx, tx, "SELECT name, value FROM meta WHERE name LIKE 'chain.%'", func(r *sql.Rows) error {
+	err := eachTx(ctx, tx, "SELECT name, value FROM meta WHERE name LIKE 'chain.%' OR name LIKE 'count.%'", func(r *sql.Rows) error {
 		var name, value string
 		if err := r.Scan(&name, &value); err != nil {
 			return err
 		}
 		n, _ := strconv.ParseInt(value, 10, 64)
+		if event, ok := strings.CutPrefix(name, "count."); ok {
+			w.told[event] = n
+		}
 		switch name {
 		case "chain.length":
 			length = n
@@ -256,7 +267,7 @@ func (i *Inventory) verifyMemory(head string, seq int64) *Verification {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	v := &Verification{Faults: []string{}}
-	w := &walk{v: v, want: head, at: seq}
+	w := &walk{v: v, want: head, at: seq, counts: map[string]int64{}}
 	if kept := i.chain.kept; len(kept) > 0 && kept[0].Seq > 1 {
 		v.Base, w.seq = kept[0].Seq, kept[0].Seq
 		hex.Decode(w.head[:], []byte(kept[0].Hash))

@@ -1,0 +1,159 @@
+package inventory
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"camcensus/internal/policy"
+)
+
+// ExportOptions say what to export.
+type ExportOptions struct {
+	Format string    // csv | json | jsonl | html
+	From   time.Time // zero: since the beginning
+	To     time.Time // zero: now
+	Lang   string    // en | fr, of the report
+	Report ReportFacts
+}
+
+// Export writes the devices seen in the period, or the audit report over it.
+func (i *Inventory) Export(ctx context.Context, w io.Writer, o ExportOptions) error {
+	if o.To.IsZero() {
+		o.To = i.now()
+	}
+	if !o.From.Before(o.To) {
+		return fmt.Errorf("inventory: export: the period ends (%s) before it begins (%s)", o.To.Format(time.RFC3339), o.From.Format(time.RFC3339))
+	}
+	var err error
+	switch o.Format {
+	case "csv":
+		err = i.exportCSV(w, &o)
+	case "json":
+		err = i.exportJSON(w, &o)
+	case "jsonl":
+		err = i.exportLines(w, &o)
+	case "html":
+		err = i.exportReport(ctx, w, &o)
+	default:
+		return fmt.Errorf("inventory: export: unknown format %q (needs csv, json, jsonl or html)", o.Format)
+	}
+	if err != nil {
+		return fmt.Errorf("inventory: export %s: %w", o.Format, err)
+	}
+	return nil
+}
+
+// within tells whether the device was seen in the period.
+func (o *ExportOptions) within(d *Device) bool {
+	return d.FirstSeen.Before(o.To) && !d.LastSeen.Before(o.From)
+}
+
+// detailed shows every device of the period, in full.
+func (i *Inventory) detailed(o *ExportOptions, show func(*Device) error) error {
+	for _, d := range i.Devices() {
+		if !o.within(&d) {
+			continue
+		}
+		full, ok := i.Device(d.ID)
+		if !ok {
+			continue // merged or expired meanwhile
+		}
+		if err := show(&full); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Inventory) exportJSON(w io.Writer, o *ExportOptions) error {
+	if _, err := io.WriteString(w, `{"devices":[`); err != nil {
+		return err
+	}
+	total := 0
+	err := i.detailed(o, func(d *Device) error {
+		line, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		if total++; total > 1 {
+			line = append([]byte(",\n"), line...)
+		}
+		_, err = w.Write(line)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "],\"total\":%d,\"next\":\"\"}\n", total)
+	return err
+}
+
+func (i *Inventory) exportLines(w io.Writer, o *ExportOptions) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	return i.detailed(o, func(d *Device) error { return out.Encode(d) })
+}
+
+// csvColumns are the export's columns, in order.
+var csvColumns = []string{
+	"id", "site", "state", "verdicts", "excepted", "manufacturer", "brand", "model", "firmware", "serial", "class", "certainty",
+	"ips", "macs", "hostnames", "interface", "reachability", "switch_port", "location", "owner", "acquired", "note",
+	"determination", "first_seen", "last_seen", "sources",
+}
+
+func (i *Inventory) exportCSV(w io.Writer, o *ExportOptions) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(csvColumns); err != nil {
+		return err
+	}
+	for _, d := range i.Devices() {
+		if !o.within(&d) {
+			continue
+		}
+		if err := out.Write(csvRow(&d)); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func csvRow(d *Device) []string {
+	row := []string{
+		d.ID, d.Site, string(d.State), verdictCell(d.Verdicts, false), verdictCell(d.Verdicts, true), d.Manufacturer, d.Brand, d.Model,
+		d.Firmware, d.Serial, string(d.Class), strconv.FormatFloat(d.Certainty, 'f', 2, 64),
+		strings.Join(d.IPs, " "), strings.Join(d.MACs, " "), strings.Join(d.Hostnames, " "), d.Interface, d.Reachability, d.SwitchPort,
+		d.Annotations.Location, d.Annotations.Owner, d.Annotations.Acquired, d.Annotations.Note,
+		d.Determination.line(), stampCell(d.FirstSeen), stampCell(d.LastSeen), strings.Join(d.Sources, " "),
+	}
+	for n := range row {
+		row[n] = Cell(row[n])
+	}
+	return row
+}
+
+func verdictCell(verdicts []policy.Verdict, excepted bool) string {
+	var parts []string
+	for _, v := range verdicts {
+		switch {
+		case !excepted:
+			parts = append(parts, v.Policy+"="+v.Verdict)
+		case v.Excepted:
+			parts = append(parts, v.Policy)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func stampCell(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,408 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"camcensus/internal/policy"
+)
+
+const lan = "10.0.0.0/24"
+
+// values lists the values that count for a device.
+func (s *site) values(id string) string {
+	var out []string
+	for _, e := range s.Inventory.Evidence(id) {
+		out = append(out, e.Value)
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+func (s *site) want(n int) {
+	s.t.Helper()
+	if got := len(s.Devices()); got != n {
+		var list []string
+		for _, d := range s.Devices() {
+			list = append(list, fmt.Sprint(d.ID, d.IPs, d.MACs, d.State))
+		}
+		s.t.Fatalf("%d devices, not %d: %v", got, n, list)
+	}
+}
+
+func (s *site) device(id string) Device {
+	s.t.Helper()
+	d, ok := s.Device(id)
+	if !ok {
+		s.t.Fatalf("no device %s", id)
+	}
+	return d
+}
+
+func TestMoveByDHCPKeepsTheDevice(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device
+	s.camera(a, policy.Banned)
+	s.end(lan)
+	if got := s.see("10.0.0.9", macA); got.Device != a || got.New || !got.Changed {
+		t.Fatalf("%+v, was %s", got, a)
+	}
+	s.end(lan)
+	s.want(1)
+	if d := s.device(a); len(d.IPs) != 1 || d.IPs[0] != "10.0.0.9" {
+		t.Errorf("at %v", d.IPs)
+	}
+	if !slices.Contains(s.told(a), "moved") || s.values(a) != "App-webs/" {
+		t.Errorf("events %v, evidence %q", s.told(a), s.values(a))
+	}
+}
+
+func TestMoveWithinOneCycleIsToldAtItsEnd(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	s.see("10.0.0.9", macA)
+	s.end(lan)
+	s.see("10.0.0.9", macA)
+	s.end(lan)
+	if d := s.device(a); len(d.IPs) != 1 || d.IPs[0] != "10.0.0.9" || !slices.Contains(s.told(a), "moved") {
+		t.Errorf("at %v, events %v", d.IPs, s.told(a))
+	}
+}
+
+func TestReplacedCameraIsANewDevice(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/", "model", "DS-1")...).Device
+	s.camera(a, policy.Banned)
+	s.end(lan)
+	b := s.see("10.0.0.1", macC, ev("http", 80, "server", "Boa")...).Device
+	if a == b {
+		t.Fatal("the new camera is taken for the old one")
+	}
+	s.see("10.0.0.1", "", ev("http", 80, "title", "WEB SERVICE")...)
+	if got := s.values(b); got != "Boa WEB SERVICE" {
+		t.Errorf("the new one has %q", got)
+	}
+	if got := s.values(a); got != "App-webs/ DS-1" {
+		t.Errorf("the old one has %q", got)
+	}
+	for range 3 {
+		s.see("10.0.0.1", macC)
+		s.end(lan)
+	}
+	if d := s.device(a); d.State != Missing || d.Manufacturer != "Hikvision" || len(d.IPs) != 1 {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestReplacedCameraWithoutMAC(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.9.0.1", "", ev("onvif", 80, "serial", "AAA111222", "manufacturer", "HIKVISION")...).Device
+	s.see("10.9.0.1", "", ev("http", 80, "server", "App-webs/")...)
+	s.end("10.9.0.0/24")
+	s.see("10.9.0.1", "", ev("http", 80, "server", "Boa")...)
+	b := s.see("10.9.0.1", "", ev("onvif", 80, "serial", "BBB333444", "manufacturer", "Dahua")...).Device
+	if a == b {
+		t.Fatal("another serial, yet the same device")
+	}
+	if got := s.values(b); !strings.Contains(got, "Boa") || strings.Contains(got, "AAA") {
+		t.Errorf("the new one has %q", got)
+	}
+	if got := s.values(a); strings.Contains(got, "Boa") || strings.Contains(got, "BBB") {
+		t.Errorf("the old one has %q", got)
+	}
+	s.want(2)
+}
+
+func TestRecorderWithTwoInterfaces(t *testing.T) {
+	sadp := func(m string) []string {
+		return []string{"serial", "DS-7608NI0123456789", "model", "DS-7608NI", "mac", m}
+	}
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		s := newSite(t, Options{})
+		nics := [2][2]string{{"10.0.0.1", macA}, {"10.0.1.1", macB}}
+		var ids []string
+		for _, n := range order {
+			s.see(nics[n][0], nics[n][1])
+			ids = append(ids, s.see(nics[n][0], nics[n][1], ev("sadp", 37020, sadp(nics[n][1])...)...).Device)
+		}
+		s.want(1)
+		d := s.Devices()[0]
+		if len(d.MACs) != 2 || d.MACs[0] != macA || len(d.IPs) != 2 {
+			t.Errorf("%+v", d)
+		}
+		for _, id := range ids {
+			if got, ok := s.Device(id); !ok || got.ID != d.ID {
+				t.Errorf("%s is lost", id)
+			}
+		}
+	}
+}
+
+func TestRoutedSightingJoinsByMACOrSerial(t *testing.T) {
+	for name, identity := range map[string][]string{
+		"serial":   {"serial", "DS-2CD20123456789"},
+		"mac":      {"mac", macA},
+		"endpoint": {"epr", "urn:uuid:12345678-1234-4321-aaaa-4419b6102001"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, Options{})
+			first := s.see("10.9.0.1", "", ev("onvif", 80, identity...)...).Device
+			s.camera(first, policy.Banned)
+			s.end("10.9.0.0/24")
+			x := s.see("10.9.0.7", "", ev("http", 80, "status", "200")...)
+			if !x.New {
+				t.Fatalf("%+v", x)
+			}
+			if got := s.see("10.9.0.7", "", ev("onvif", 80, identity...)...); got.Device != first {
+				t.Fatalf("%+v, not %s", got, first)
+			}
+			s.want(1)
+			if d, ok := s.Device(x.Device); !ok || d.ID != first {
+				t.Error("the merged id no longer leads anywhere")
+			}
+			if !slices.Contains(s.told(first), "merged") {
+				t.Errorf("%v", s.told(first))
+			}
+		})
+	}
+}
+
+func TestAddressLearnsItsMAC(t *testing.T) {
+	s := newSite(t, Options{})
+	x := s.see("10.0.0.1", "", ev("wsd", 0, "type", "NetworkVideoTransmitter")...).Device
+	if a := s.see("10.0.0.1", macA).Device; a != x {
+		t.Errorf("%s became %s", x, a)
+	}
+	s.want(1)
+	if d := s.device(x); len(d.MACs) != 1 || s.values(x) != "NetworkVideoTransmitter" {
+		t.Errorf("%+v %q", d, s.values(x))
+	}
+}
+
+func TestOneMACWithManyAddressesIsNoIdentity(t *testing.T) {
+	s := newSite(t, Options{})
+	for round := range 3 {
+		for n := range 20 {
+			addr := fmt.Sprintf("10.0.0.%d", n+1)
+			s.see(addr, macA, ev("arp", 0, "mac", macA)...)
+			s.see(addr, macA, ev("http", 80, "server", fmt.Sprintf("web%d", n))...)
+		}
+		s.end(lan)
+		s.want(20)
+		for _, d := range s.Devices() {
+			if len(d.MACs) != 0 || len(d.IPs) != 1 || strings.Contains(s.values(d.ID), macA) || strings.Count(s.values(d.ID), "web") != 1 {
+				t.Fatalf("round %d: %+v has %q", round, d, s.values(d.ID))
+			}
+		}
+	}
+}
+
+func TestVirtualMACIsNoIdentity(t *testing.T) {
+	s := newSite(t, Options{})
+	s.see("10.0.0.1", "00:00:5e:00:01:0a")
+	s.see("10.0.0.2", "00:00:5e:00:01:0a")
+	s.want(2)
+}
+
+func TestForwardedPortsAreDevicesOfTheirOwn(t *testing.T) {
+	for name, hw := range map[string]string{"routed": "", "connected": macA} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, Options{})
+			for range 2 {
+				a := s.see("10.0.0.1", hw, ev("onvif", 8001, "serial", "CAM00000AAA1")...).Device
+				b := s.see("10.0.0.1", hw, ev("onvif", 8002, "serial", "CAM00000BBB2")...).Device
+				if a == b {
+					t.Fatal("two serials on two ports, one device")
+				}
+				if got := s.see("10.0.0.1", hw, ev("http", 8002, "server", "x")...).Device; got != b {
+					t.Errorf("port 8002 speaks for %s, not %s", got, b)
+				}
+				if got := s.values(a); strings.Contains(got, "BBB2") || strings.Contains(got, "x") {
+					t.Errorf("%q", got)
+				}
+				s.end(lan)
+			}
+			s.want(2)
+			for _, d := range s.Devices() {
+				if len(d.IPs) != 1 || d.IPs[0] != "10.0.0.1" || d.State != Present {
+					t.Errorf("%+v", d)
+				}
+			}
+		})
+	}
+}
+
+func TestIDIsMadeOfTheHardware(t *testing.T) {
+	s := newSite(t, Options{})
+	o := newSite(t, Options{})
+	a, b := s.see("10.0.0.1", macA).Device, o.see("10.7.0.1", macA).Device
+	if a != b || len(a) != 15 || !strings.HasPrefix(a, "d-") {
+		t.Errorf("%s and %s", a, b)
+	}
+	if a, b := s.see("10.0.0.2", "").Device, o.see("10.0.0.2", "").Device; a == b {
+		t.Error("an address alone gave the same id twice")
+	}
+	if a, b := s.see("10.0.0.3", "02:00:00:00:00:01").Device, o.see("10.0.0.3", "02:00:00:00:00:01").Device; a == b {
+		t.Error("a random MAC gave the same id twice")
+	}
+}
+
+func TestMergeAndSplitByHand(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	s := newSite(t, o)
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "one")...).Device
+	b := s.see("10.0.0.2", macB, ev("http", 80, "server", "two")...).Device
+	s.camera(a, policy.Banned)
+	s.camera(b, policy.Banned)
+	kept, err := s.Merge(a, b, "same housing", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want(1)
+	gone := a
+	if kept == a {
+		gone = b
+	}
+	s = reopen(t, s, o)
+	s.want(1)
+	if m := s.Merges(kept); len(m) != 1 || m[0].Gone != gone {
+		t.Fatalf("%+v", m)
+	}
+	if err := s.Split(gone, "two housings after all", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	s.want(2)
+	s = reopen(t, s, o)
+	s.want(2)
+	if s.see("10.0.0.1", macA).Device != a || s.see("10.0.0.2", macB).Device != b {
+		t.Error("the devices are mixed up")
+	}
+	if s.values(a) != "one" || s.values(b) != "two" {
+		t.Errorf("%q %q", s.values(a), s.values(b))
+	}
+	if d := s.device(b); len(d.MACs) != 1 || d.MACs[0] != macB {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestEvidenceThatIsNotRepeatedFades(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/", "realm", "IPC")...).Device
+	s.see("10.0.0.1", macA, ev("rtsp", 554, "realm", "IP Camera")...)
+	s.clock.pass(10 * day)
+	s.see("10.0.0.1", macA, ev("http", 80, "server", "nginx")...)
+	if got := s.values(a); got != "IP Camera IPC nginx" {
+		t.Errorf("at once: %q", got)
+	}
+	s.clock.pass(31 * day)
+	s.see("10.0.0.1", macA, ev("http", 80, "server", "nginx")...)
+	if got := s.values(a); got != "IP Camera nginx" {
+		t.Errorf("after 30 days: %q (rtsp was not asked again, so it counts)", got)
+	}
+}
+
+func TestEvidenceIsBounded(t *testing.T) {
+	s := newSite(t, Options{})
+	var pairs []string
+	for n := range 300 {
+		pairs = append(pairs, fmt.Sprintf("header.x%03d", n), strings.Repeat("y", 5000))
+	}
+	a := s.see("10.0.0.1", macA, ev("http", 80, append(pairs, "server", "App-webs/")...)...).Device
+	got := s.Inventory.Evidence(a)
+	if len(got) > maxItems || !strings.Contains(s.values(a), "App-webs/") {
+		t.Errorf("%d items", len(got))
+	}
+	for _, e := range got {
+		if len(e.Value) > maxValue {
+			t.Fatalf("a value of %d bytes", len(e.Value))
+		}
+	}
+}
+
+func TestMissingNeedsCoverage(t *testing.T) {
+	s := newSite(t, Options{MissingAfter: 3})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	s.end(lan)
+	for range 5 {
+		s.end("10.1.0.0/24") // ours was not covered
+	}
+	s.EndCycle(CycleEnd{Time: s.clock.now(), Covered: nets(lan), Blind: nets(lan)})
+	if d := s.device(a); d.State != Present {
+		t.Fatal("missing although nobody looked")
+	}
+	s.end(lan)
+	s.end(lan)
+	if d := s.device(a); d.State != Present {
+		t.Fatal("missing too soon")
+	}
+	s.end(lan)
+	d := s.device(a)
+	if d.State != Missing || d.Manufacturer != "Hikvision" || d.Verdicts[0].Verdict != policy.Banned {
+		t.Fatalf("%+v", d)
+	}
+	s.see("10.0.0.1", macA)
+	if d := s.device(a); d.State != Present || !d.Returned.Equal(s.clock.now()) {
+		t.Errorf("%+v", d)
+	}
+	if got := strings.Join(s.told(a), " "); got != "appeared identified verdict_changed missing returned" {
+		t.Error(got)
+	}
+}
+
+func TestRemovedDeviceReturns(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	if err := s.Remove(a, "scrapped", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	if d := s.device(a); d.State != Removed || d.Removal == nil || d.Removal.By != "bob" {
+		t.Fatalf("%+v", d)
+	}
+	for range 5 {
+		s.end(lan)
+	}
+	if d := s.device(a); d.State != Removed {
+		t.Fatal("removed devices do not go missing")
+	}
+	s.see("10.0.0.1", macA)
+	if d := s.device(a); d.State != Present || d.Removal != nil || d.Returned.IsZero() {
+		t.Errorf("%+v", d)
+	}
+	if events, _, _ := s.Events(t.Context(), EventQuery{Device: a, Event: "returned"}); len(events) != 1 || events[0].From != "removed" {
+		t.Errorf("%+v", events)
+	}
+}
+
+func TestExceptionExpires(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	for _, bad := range []Exception{
+		{Policy: "p", Owner: "o", Reason: "r", By: "a", Expires: s.clock.now()},
+		{Owner: "o", Reason: "r", By: "a", Expires: s.clock.now().Add(day)},
+		{Policy: "p", Owner: "o", Reason: "r", Expires: s.clock.now().Add(day)},
+	} {
+		if _, err := s.Except(a, bad); err == nil {
+			t.Errorf("accepted %+v", bad)
+		}
+	}
+	if _, err := s.Except(a, Exception{Policy: "ca-hikvision-2025", Owner: "o", Reason: "r", By: "alice", Expires: s.clock.now().Add(day)}); err != nil {
+		t.Fatal(err)
+	}
+	if !s.device(a).Verdicts[0].Excepted {
+		t.Error("not excepted")
+	}
+	s.clock.pass(25 * 3600e9)
+	if s.device(a).Verdicts[0].Excepted {
+		t.Error("still excepted after its expiry")
+	}
+	s.Expire()
+	if got := s.told(a); got[len(got)-1] != "exception_expired" || len(s.device(a).Exceptions) != 0 {
+		t.Error(got)
+	}
+}

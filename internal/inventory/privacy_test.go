@@ -1,0 +1,63 @@
+package inventory
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+// leavesNoName looks for a text in every file of the store.
+func (s *site) leavesNoName(name string) {
+	s.t.Helper()
+	if err := s.Sync(); err != nil {
+		s.t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(s.opt.Dir, "*"))
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil && bytes.Contains(b, []byte(name)) {
+			s.t.Errorf("%s holds %q", filepath.Base(f), name)
+		}
+	}
+}
+
+func TestNamesOfPhonesAreNotKept(t *testing.T) {
+	phone := Observation{Time: start, Source: "mdns", IP: ip("10.0.0.7"), MAC: mac("02:11:22:33:44:55"), Hostname: "Annas-iPhone", Evidence: []fingerprint.Evidence{
+		{Source: "mdns", Field: "instance", Value: "Annas-iPhone"}, {Source: "mdns", Field: "service", Value: "_companion-link._tcp"},
+	}}
+	pc := Observation{Time: start, Source: "dhcp", IP: ip("10.0.0.8"), MAC: mac("00:1b:21:33:44:55"), Hostname: "Annas-PC", Evidence: []fingerprint.Evidence{
+		{Source: "dhcp", Field: "hostname", Value: "Annas-PC"},
+	}}
+	camera := Observation{Time: start, Source: "dhcp", IP: ip("10.0.0.9"), MAC: mac(macA), Hostname: "lobby-cam"}
+	for mode, want := range map[string]string{"cameras": "lobby-cam", "none": ""} {
+		t.Run(mode, func(t *testing.T) {
+			s := newSite(t, Options{Dir: t.TempDir(), Hostnames: mode, Retention: DefaultRetention})
+			p, c, k := s.Observe(phone).Device, s.Observe(pc).Device, s.Observe(camera).Device
+			s.Commit(p, fingerprint.Identity{Class: fingerprint.ClassUnknown}, []policy.Verdict{{Policy: "x", Verdict: policy.Unclassified}}, start)
+			s.Commit(c, fingerprint.Identity{Class: fingerprint.ClassOther, Manufacturer: "Intel"}, []policy.Verdict{{Policy: "x", Verdict: policy.OutOfScope}}, start)
+			s.camera(k, policy.Banned)
+			s.end(lan)
+			for _, id := range []string{p, c} {
+				if d := s.device(id); len(d.Hostnames) > 0 {
+					t.Errorf("%v", d.Hostnames)
+				}
+			}
+			if d := s.device(k); want != "" && (len(d.Hostnames) != 1 || d.Hostnames[0] != want) {
+				t.Errorf("the camera's name: %v", d.Hostnames)
+			}
+			s.leavesNoName("Annas-")
+			s.clock.pass(2 * day)
+			s.end(lan)
+			if _, ok := s.Device(p); ok {
+				t.Error("the phone is kept after a day")
+			}
+			s.clock.pass(30 * day)
+			s.end(lan)
+			s.want(1)
+			s.leavesNoName("00:1b:21:33:44:55")
+		})
+	}
+}

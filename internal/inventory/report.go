@@ -1,0 +1,300 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"camcensus/discovery"
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+// ReportFacts is what the audit report tells beside the inventory.
+type ReportFacts struct {
+	Property, Organisation, Contact string
+	Version                         string // of camcensus
+	Policies                        []ReportPolicy
+	Networks                        []ReportNetwork
+	Sources                         []discovery.Status
+	NotInScope                      []discovery.NotInScope
+	Exclusions                      []discovery.Exclusion
+	Notes                           []string
+	RulesVersion                    string // of the rule files, with their date
+	RegistryVersion                 string // of the IEEE registry, with its date
+	UnassessedChannels              int
+	RecordersChannelsUnknown        int
+}
+
+// ReportPolicy is one active list.
+type ReportPolicy struct {
+	Name, Title, Version, Issuer, Verb, Source, ReviewedOn, Instruction string
+	NotAssessed                                                         []string
+}
+
+// ReportNetwork is one network's coverage.
+type ReportNetwork struct {
+	Network                                string
+	Tried, Answered, Excluded, Unreachable int
+	LastSweep                              time.Time
+	Up                                     bool
+	Reason                                 string
+}
+
+//go:embed report.html
+var reportPage string
+
+//go:embed report.json
+var reportWords []byte
+
+// reportView is what the page shows.
+type reportView struct {
+	ReportFacts
+	Lang, Site         string
+	From, To, Written  time.Time
+	Whole              bool // since the beginning
+	Totals             []reportTotal
+	States             map[State]int
+	Cameras            int
+	Unclassified       int
+	Flagged, Unknown   []Device
+	Determined         []Device
+	Excepted           []reportException
+	Removed            []Device
+	Diff               *Diff
+	ChainLength        int64
+	ChainHead          string
+	Problem            string
+	words              map[string]map[string]string
+	maxListed, Further int
+}
+
+// reportTotal counts one policy's verdicts over present and missing devices.
+type reportTotal struct {
+	Policy string
+	Count  map[string]int
+	Sum    int
+}
+
+// Share is the percentage of the sum.
+func (t reportTotal) Share(verdict string) string {
+	if t.Sum == 0 {
+		return "0 %"
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(t.Count[verdict])/float64(t.Sum))
+}
+
+type reportException struct {
+	Device Device
+	Exception
+}
+
+// maxUnknownListed bounds the table of unknown devices; flagged ones are all
+// listed.
+const maxUnknownListed = 2000
+
+// exportReport writes the audit report: one HTML file that needs nothing else.
+func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOptions) error {
+	v := &reportView{
+		ReportFacts: o.Report, Lang: o.Lang, Site: i.opt.Site, From: o.From, To: o.To, Whole: o.From.IsZero(), Written: i.now(),
+		States: map[State]int{},
+	}
+	if v.Lang != "fr" {
+		v.Lang = "en"
+	}
+	if err := json.Unmarshal(reportWords, &v.words); err != nil {
+		return err
+	}
+	if v.Whole {
+		v.From = i.Created()
+	}
+	var err error
+	if v.Diff, err = i.Diff(ctx, o.From, o.To); err != nil {
+		return err
+	}
+	i.tally(v, o)
+	v.ChainLength, v.ChainHead = i.Chain()
+	v.Problem = i.Health().Problem
+	page, err := template.New("report").Funcs(v.functions()).Parse(reportPage)
+	if err != nil {
+		return err
+	}
+	return page.Execute(w, v)
+}
+
+// tally counts and sorts the devices of the period.
+func (i *Inventory) tally(v *reportView, o *ExportOptions) {
+	totals := map[string]*reportTotal{}
+	for _, p := range o.Report.Policies {
+		totals[p.Name] = &reportTotal{Policy: p.Name, Count: map[string]int{}}
+	}
+	for _, d := range i.Devices() {
+		if !o.within(&d) {
+			continue
+		}
+		v.count(&d, totals)
+		switch {
+		case flagged(d.Verdicts):
+			if full, ok := i.Device(d.ID); ok {
+				v.Flagged = append(v.Flagged, full)
+			}
+		case d.State != Removed && slices.ContainsFunc(d.Verdicts, func(o policy.Verdict) bool { return o.Verdict == policy.Unknown }):
+			if len(v.Unknown) < maxUnknownListed {
+				v.Unknown = append(v.Unknown, d)
+			} else {
+				v.Further++
+			}
+		}
+		v.collect(&d)
+	}
+	for _, t := range totals {
+		v.Totals = append(v.Totals, *t)
+	}
+	slices.SortFunc(v.Totals, func(a, b reportTotal) int { return strings.Compare(a.Policy, b.Policy) })
+	slices.SortStableFunc(v.Flagged, func(a, b Device) int {
+		return cmp.Or(cmp.Compare(worst(a.Verdicts), worst(b.Verdicts)), a.FirstSeen.Compare(b.FirstSeen))
+	})
+}
+
+func (v *reportView) count(d *Device, totals map[string]*reportTotal) {
+	v.States[d.State]++
+	if cameraLike(d.Class) {
+		v.Cameras++
+	}
+	if d.State == Removed {
+		return
+	}
+	judged := false
+	for _, one := range d.Verdicts {
+		if one.Verdict == policy.Unclassified {
+			continue
+		}
+		judged = true
+		t := totals[one.Policy]
+		if t == nil {
+			t = &reportTotal{Policy: one.Policy, Count: map[string]int{}}
+			totals[one.Policy] = t
+		}
+		t.Count[one.Verdict]++
+		t.Sum++
+	}
+	if !judged {
+		v.Unclassified++
+	}
+}
+
+func (v *reportView) collect(d *Device) {
+	for _, x := range d.Exceptions {
+		v.Excepted = append(v.Excepted, reportException{*d, x})
+	}
+	if d.Determination != nil {
+		v.Determined = append(v.Determined, *d)
+	}
+	if d.State == Removed {
+		v.Removed = append(v.Removed, *d)
+	}
+}
+
+// worst: banned before suspected before the rest.
+func worst(verdicts []policy.Verdict) int {
+	rank := 2
+	for _, v := range verdicts {
+		switch v.Verdict {
+		case policy.Banned:
+			return 0
+		case policy.SuspectedV:
+			rank = 1
+		}
+	}
+	return rank
+}
+
+func (v *reportView) functions() template.FuncMap {
+	return template.FuncMap{
+		"t": v.word, "day": v.day, "time": v.moment, "reason": v.reason, "verdict": v.verdict, "join": strings.Join,
+		"evidence": v.settled, "flags": func(d Device) []policy.Verdict {
+			return slices.DeleteFunc(slices.Clone(d.Verdicts), func(o policy.Verdict) bool { return !o.Flagged() })
+		},
+		"verdicts": func() []string {
+			return []string{policy.Unknown, policy.Banned, policy.SuspectedV, policy.Clear, policy.OutOfScope}
+		},
+		"first": func(s []string) string {
+			if len(s) == 0 {
+				return ""
+			}
+			return s[0]
+		},
+		"some": func(c []Change) []Change { return c[:min(len(c), 200)] },
+		"down": func() []discovery.Status {
+			return slices.DeleteFunc(slices.Clone(v.Sources), func(s discovery.Status) bool { return s.Up })
+		},
+	}
+}
+
+// word returns a word in the report's language; a word it lacks stands as it
+// is.
+func (v *reportView) word(name any) string {
+	key := fmt.Sprint(name)
+	if w := v.words[key][v.Lang]; w != "" {
+		return w
+	}
+	return key
+}
+
+func (v *reportView) day(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func (v *reportView) moment(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.UTC().Format("2006-01-02 15:04") + " UTC"
+}
+
+// reason puts one sign in words: what was seen, then what it means.
+func (v *reportView) reason(r fingerprint.Reason) string {
+	if v.Lang == "en" && r.Text != "" {
+		return r.Text
+	}
+	return strings.NewReplacer(
+		"{source}", r.Source, "{port}", portWord(r.Port), "{field}", r.Field, "{value}", clip(r.Value, 200), "{rule}", r.Rule,
+		"{supports}", r.Supports, "{group}", v.word("group."+string(r.Group)), "{grade}", v.word("grade."+string(r.Grade)),
+	).Replace(v.word("reason"))
+}
+
+func portWord(port int) string {
+	if port == 0 {
+		return ""
+	}
+	return fmt.Sprintf(":%d", port)
+}
+
+// verdict is the verdict in the instrument's own verb: a list that forbids
+// nothing says "on the list".
+func (v *reportView) verdict(o policy.Verdict) string {
+	if o.Verdict == policy.Banned || o.Verdict == policy.SuspectedV {
+		if w := v.words[o.Verdict+"."+o.Verb][v.Lang]; w != "" {
+			return w
+		}
+	}
+	return v.word("verdict." + o.Verdict)
+}
+
+// settled is what would settle a finding.
+func (v *reportView) settled(o policy.Verdict) string {
+	if v.Lang == "en" && o.Text != "" {
+		return o.Text
+	}
+	return v.word("settle." + o.Verdict)
+}
