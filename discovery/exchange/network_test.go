@@ -90,9 +90,10 @@ func TestEveryProtocolFindsTheHostThatSpeaksItAlone(t *testing.T) {
 	began := time.Now()
 	sources := map[string]discovery.Source{}
 	for _, p := range rooms() {
-		sources[p.Name] = source(t, p, wire)
+		s := source(t, p, wire)
+		sources[p.Name] = s
 		asking.Go(func() {
-			if err := sources[p.Name].Ask(context.Background(), discovery.Round{}, found.sink); err != nil {
+			if err := s.Ask(context.Background(), discovery.Round{}, found.sink); err != nil {
 				t.Errorf("%s: %v", p.Name, err)
 			}
 		})

@@ -1,9 +1,9 @@
 package sadp
 
 import (
-	"bytes"
 	"html"
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"camcensus/discovery"
@@ -136,19 +136,11 @@ func boolean(b bool) string {
 	return "false"
 }
 
-// withoutSalt blanks the salt of the login hash: it is a secret's neighbour
-// and tells nothing about the maker.
+// salt finds the salt of the login hash, cut off or not.
+var salt = regexp.MustCompile(`(?i)(<salt[^>]*>)[^<]*`)
+
+// withoutSalt blanks the salt: it is a secret's neighbour and tells nothing
+// about the maker.
 func withoutSalt(raw []byte) []byte {
-	lower := bytes.ToLower(raw)
-	start := bytes.Index(lower, []byte("<salt>"))
-	if start < 0 {
-		return raw
-	}
-	start += len("<salt>")
-	length := bytes.IndexByte(raw[start:], '<')
-	if length < 0 {
-		length = len(raw) - start
-	}
-	kept := append([]byte(nil), raw[:start]...)
-	return append(kept, raw[start+length:]...)
+	return salt.ReplaceAll(raw, []byte("$1"))
 }
