@@ -103,3 +103,13 @@ var definitions = []definition{
 	{nameConfigReloadOK, "1 when the last reload of the config succeeded.", nil},
 	{nameConfigReloadTime, "When the config was last loaded successfully.", nil},
 }
+
+// MetricNames lists the names of all metrics, so that dashboards and alert
+// rules can be held against them.
+func MetricNames() []string {
+	all := make([]string, len(definitions))
+	for i, d := range definitions {
+		all[i] = d.name
+	}
+	return all
+}

@@ -55,6 +55,7 @@ func (x *Exporter) devicePage(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "not_found", "no device has the id "+printable(r.PathValue("id"), 64))
 		return
 	}
+	d = *shown(&d)
 	v := deviceView{frame: x.frame(w, r, "device"), D: &d}
 	v.Row = v.row(&d)
 	v.Title = v.Row.Title
@@ -120,6 +121,9 @@ func (x *Exporter) eventRows(r *http.Request, f *frame, q EventQuery) []eventRow
 func (f *frame) eventRows(x *Exporter, events []inventory.Event) []eventRow {
 	rows := make([]eventRow, 0, len(events))
 	for _, e := range events {
+		for _, text := range []*string{&e.From, &e.To, &e.By} {
+			*text = shortened(*text, maxShown)
+		}
 		row := eventRow{Event: e, At: f.Clock(e.Time), Word: f.eventWord(e.Event)}
 		if d, ok := x.agent.Device(e.Device); ok {
 			row.Name = f.deviceTitle(&d)

@@ -231,6 +231,7 @@ func sortForReaders(devices []*inventory.Device) {
 }
 
 func (f *frame) row(d *inventory.Device) deviceRow {
+	d = shown(d)
 	worst := worstVerdict(d)
 	row := deviceRow{D: d, Title: f.deviceTitle(d), Worst: worst, Word: f.verdictWord(worst),
 		Class: f.classWord(d.Class), State: f.stateWord(d.State), Made: d.Manufacturer, SoldAs: d.Brand}
@@ -246,17 +247,39 @@ func (f *frame) row(d *inventory.Device) deviceRow {
 	return row
 }
 
+// maxShown bounds one text of a device on the page, in characters.
+const maxShown = 300
+
+// shown is the device as the page may print it: without control characters
+// and without those that turn the direction of the text around them.
+func shown(d *inventory.Device) *inventory.Device {
+	c := *d
+	for _, text := range []*string{&c.Manufacturer, &c.Brand, &c.Model, &c.Firmware, &c.Serial, &c.SwitchPort, &c.Interface,
+		&c.Annotations.Location, &c.Annotations.Owner, &c.Annotations.Note} {
+		*text = shortened(*text, maxShown)
+	}
+	for _, texts := range []*[]string{&c.IPs, &c.MACs, &c.Hostnames, &c.Contradictions} {
+		clean := make([]string, 0, len(*texts))
+		for _, text := range *texts {
+			clean = append(clean, shortened(text, maxShown))
+		}
+		*texts = clean
+	}
+	return &c
+}
+
 // deviceTitle is the shortest thing that a person would call it.
 func (f *frame) deviceTitle(d *inventory.Device) string {
 	label := d.Brand
 	if label == "" {
 		label = d.Manufacturer
 	}
+	label, model := shortened(label, maxShown), shortened(d.Model, maxShown)
 	switch {
-	case label != "" && d.Model != "":
-		return label + " " + d.Model
-	case d.Model != "":
-		return d.Model
+	case label != "" && model != "":
+		return label + " " + model
+	case model != "":
+		return model
 	case label != "":
 		return label + " " + f.classWord(d.Class)
 	case len(d.IPs) > 0:

@@ -197,9 +197,9 @@ func (t tongue) seen(r *fingerprint.Reason) string {
 		return r.Text
 	}
 	if r.Group == fingerprint.GroupAddress {
-		return t.T("Its MAC %s is in a block registered to %s.", r.Value, r.Supports)
+		return t.T("Its MAC %s is in a block registered to %s.", shortened(r.Value, 40), orUnknown(t, r.Supports))
 	}
-	return t.T("It answered %s with %s %s, which speaks for %s.", t.sourceWord(r.Source), r.Field, t.Quote(shortened(r.Value, 120)), r.Supports)
+	return t.T("It answered %s with %s %s, which speaks for %s.", t.sourceWord(r.Source), r.Field, t.Quote(shortened(r.Value, 120)), orUnknown(t, r.Supports))
 }
 
 // sourceWord names a source or probe as people know it.
