@@ -104,7 +104,7 @@ func (f *firing) names() bool {
 
 // oneValued are fields of which one device has one value.
 var oneValued = map[string]bool{
-	"scope.hardware": true, "model": true, "epr": true,
+	"scope.hardware": true, "scope.name": true, "model": true, "epr": true,
 }
 
 func (s *state) voidTwoModels() {
@@ -136,7 +136,7 @@ func (s *state) tally(model string) {
 		t := s.tallyOf(f.rule.maker)
 		m := s.set.makers[f.rule.maker]
 		grade, group := f.rule.grade, f.rule.group
-		if group == signTyped {
+		if group == signTyped || s.answers[f.answer].cut {
 			grade = min(grade, weak)
 		}
 		if m.sellsOthers(model) && (f.rule.label || group == signAddress || group == signModel || group == signTyped) {
@@ -337,17 +337,17 @@ func (s *state) bestNamed(contradicted, suspected bool) *tally {
 
 func (s *state) nameable(t *tally, contradicted, suspected bool) bool {
 	m := s.set.makers[t.maker]
+	if contradicted {
+		return t.best() == strong
+	}
 	if m.listed {
-		if contradicted {
-			return t.best() == strong
-		}
 		return t.standing >= Named
 	}
 	if m.onlyRelabels() && t.best() == nothing {
 		return false
 	}
 	// A hint at another firm does not stand beside a listed maker's sign.
-	return t.score() > 0 && !(suspected && t.best() < medium) && !(contradicted && t.best() < medium)
+	return t.score() > 0 && !(suspected && t.best() < medium)
 }
 
 func firmer(a, b *tally, contradicted bool) bool {

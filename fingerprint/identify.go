@@ -49,7 +49,8 @@ type state struct {
 type answer struct {
 	source, path string
 	port         int
-	void         bool
+	void         bool // it names two makers, or speaks for two devices
+	cut          bool // it was cut short: what is missing might say otherwise
 }
 
 // hit is one condition that holds in the answer at hand.
@@ -97,8 +98,11 @@ func (s *state) read(ev []Evidence) {
 	s.camera = false
 	for i := range ev {
 		s.of = append(s.of, s.answerOf(&ev[i]))
-		if ev[i].Field == "mac" {
+		switch ev[i].Field {
+		case "mac":
 			s.readAddress(int32(i))
+		case "truncated":
+			s.answers[s.of[i]].cut = true
 		}
 	}
 	for a := range s.answers {

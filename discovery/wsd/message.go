@@ -312,6 +312,9 @@ func Fields(kind string, raw []byte) []discovery.Field {
 	l.Add("relatesto", e.RelatesTo)
 	l.Add("instance_id", e.InstanceID)
 	l.Add("fault", e.Fault)
+	if e.Truncated { // what is missing might have said otherwise
+		l.Add("truncated", "true")
+	}
 	for _, m := range e.Matches {
 		m.addTo(&l)
 	}
