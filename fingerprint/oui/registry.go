@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,8 +22,9 @@ import (
 //	version \n date
 //	names+1 offsets into the names, the names
 //	4097 starts of the 24-bit keys that begin with each 12 bits
-//	per size: the keys in hex digits, sorted; for each the index of its name,
-//	or, with the divided bit, of its divided block
+//	per size: the keys in hex digits, sorted; for each a word that holds, from
+//	the top, the divided bit, the index of its name or of its divided block,
+//	and the key's own digits behind those it shares with its neighbours
 //	divided blocks: name, and the ranges of its 28- and 36-bit keys
 type Registry struct {
 	text           string
@@ -38,10 +40,12 @@ type Registry struct {
 }
 
 const (
-	magic      = "camcensus oui 1\n"
+	magic      = "camcensus oui 2\n"
 	counts     = 7
 	dividedBit = 1 << 31
-	nobody     = dividedBit - 1
+	ownBits    = 12 // of a word: the key's own digits
+	ownMask    = 1<<ownBits - 1
+	nobody     = dividedBit>>ownBits - 1
 	wordSize   = 4
 	dividedRow = 5 * wordSize
 	bucketRows = 4096 + 1
@@ -124,65 +128,51 @@ func word(s string, i int) uint32 {
 
 // find looks up the block's first 24 bits and the 12 bits behind them.
 func (r *Registry) find(high, low uint32) (Assignment, bool) {
-	bucket := int(high >> 12)
-	at := r.search(0, int(word(r.buckets, bucket)), int(word(r.buckets, bucket+1)), high&0xfff, 3)
+	bucket := int(high >> ownBits)
+	at := r.search(0, int(word(r.buckets, bucket)), int(word(r.buckets, bucket+1)), high&ownMask, ownMask)
 	if at < 0 {
 		return Assignment{}, false
 	}
 	value := word(r.values[0], at)
+	index := value &^ dividedBit >> ownBits
 	if value&dividedBit == 0 {
-		return r.assignment(0, at, value)
+		return r.assignment(0, at, index)
 	}
-	row := int(value &^ dividedBit)
-	if row >= r.dividedEntries {
+	if int(index) >= r.dividedEntries {
 		return Assignment{}, false
 	}
-	row *= dividedRow / wordSize
-	if i := r.search(2, int(word(r.divided, row+3)), int(word(r.divided, row+4)), low, 3); i >= 0 {
-		return r.assignment(2, i, word(r.values[2], i))
+	row := int(index) * dividedRow / wordSize
+	if i := r.search(2, int(word(r.divided, row+3)), int(word(r.divided, row+4)), low, ownMask); i >= 0 {
+		return r.assignment(2, i, word(r.values[2], i)>>ownBits)
 	}
-	if i := r.search(1, int(word(r.divided, row+1)), int(word(r.divided, row+2)), low>>8, 1); i >= 0 {
-		return r.assignment(1, i, word(r.values[1], i))
+	if i := r.search(1, int(word(r.divided, row+1)), int(word(r.divided, row+2)), low>>8, 0xf); i >= 0 {
+		return r.assignment(1, i, word(r.values[1], i)>>ownBits)
 	}
 	return r.assignment(0, at, word(r.divided, row))
 }
 
-// search finds the key that ends with the given hex digits between two
-// positions. The keys there differ in these digits alone and are sorted, so
-// the number itself narrows where it can stand; dense blocks are found at
-// once.
-func (r *Registry) search(size, from, to int, want uint32, hexDigits int) int {
+// search finds the key with the given own digits between two positions. The
+// keys there are sorted and their digits lie between 0 and highest, so the
+// number itself narrows where it can stand: dense blocks are found at once.
+func (r *Registry) search(size, from, to int, want, highest uint32) int {
 	if to > r.counts[size] || from >= to {
 		return -1
 	}
-	width := digits[size]
-	highest := 1<<(4*hexDigits) - 1
-	low := max(from, to-1-(highest-int(want)))
+	values := r.values[size]
+	low := max(from, to-1-int(highest-want))
 	high := min(to-1, from+int(want))
 	for low <= high {
-		middle := (low + high) / 2
-		switch got := hexNumber(r.keys[size], (middle+1)*width-hexDigits, hexDigits); {
-		case got == want:
+		middle := int(uint(low+high) >> 1)
+		switch own := word(values, middle) & ownMask; {
+		case own == want:
 			return middle
-		case got < want:
+		case own < want:
 			low = middle + 1
 		default:
 			high = middle - 1
 		}
 	}
 	return -1
-}
-
-func hexNumber(s string, at, n int) uint32 {
-	value := uint32(0)
-	for i := at; i < at+n; i++ {
-		c := s[i]
-		if c >= 'A' {
-			c -= 'A' - '0' - 10
-		}
-		value = value<<4 | uint32(c-'0')&0xf
-	}
-	return value
 }
 
 var (
@@ -226,10 +216,11 @@ func (r *Registry) Blocks() []Block {
 	for size := range r.keys {
 		for i := range r.counts[size] {
 			value := word(r.values[size], i)
+			name := r.name(value &^ dividedBit >> ownBits)
 			if value&dividedBit != 0 {
-				value = word(r.divided, int(value&^dividedBit)*dividedRow/wordSize)
+				name = r.name(word(r.divided, int(value&^dividedBit>>ownBits)*dividedRow/wordSize))
 			}
-			if name := r.name(value); name != "" {
+			if name != "" {
 				blocks = append(blocks, Block{r.keys[size][i*digits[size] : (i+1)*digits[size]], name})
 			}
 		}
@@ -255,11 +246,14 @@ func Build(blocks []Block, version, date string) (*Registry, error) {
 	}
 	for prefix, registrant := range byPrefix {
 		size := slices.Index(digits[:], len(prefix))
-		if size < 0 || registrant == "" {
+		if _, err := strconv.ParseUint(prefix, 16, 64); err != nil || size < 0 || registrant == "" {
 			return nil, fmt.Errorf("oui: block %q of %q: 6, 7 or 9 hex digits and a name are needed", prefix, registrant)
 		}
 		b.keys[size] = append(b.keys[size], prefix)
 		b.names[registrant] = 0
+	}
+	if len(b.names) >= nobody {
+		return nil, fmt.Errorf("oui: %d registrants, the table holds %d", len(b.names), nobody-1)
 	}
 	b.addParents(byPrefix)
 	for size := range b.keys {
@@ -309,15 +303,15 @@ func (b *builder) encode(byPrefix map[string]string, label string) []byte {
 	rows := 0
 	for size, keys := range b.keys {
 		for _, key := range keys {
-			value := b.nameOf(byPrefix[key])
+			value := b.nameOf(byPrefix[key]) << ownBits
 			if size == 0 {
-				if row := b.dividedRow(key, value); row != nil {
+				if row := b.dividedRow(key, value>>ownBits); row != nil {
 					divided = append(divided, row...)
-					value = dividedBit | uint32(rows)
+					value = dividedBit | uint32(rows)<<ownBits
 					rows++
 				}
 			}
-			values[size] = binary.LittleEndian.AppendUint32(values[size], value)
+			values[size] = binary.LittleEndian.AppendUint32(values[size], value|ownDigits(size, key))
 		}
 	}
 	out := []byte(magic)
@@ -329,6 +323,17 @@ func (b *builder) encode(byPrefix map[string]string, label string) []byte {
 		out = slices.Concat(out, []byte(strings.Join(keys, "")), values[size])
 	}
 	return append(out, divided...)
+}
+
+// ownDigits are those by which a key differs from its neighbours: three hex
+// digits, of a 28-bit key one.
+func ownDigits(size int, key string) uint32 {
+	from := len(key) - 3
+	if size == 1 {
+		from = len(key) - 1
+	}
+	n, _ := strconv.ParseUint(key[from:], 16, 32) // hex digits: the caller saw to that
+	return uint32(n)
 }
 
 func (b *builder) nameOf(registrant string) uint32 {
