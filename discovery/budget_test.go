@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -69,8 +70,8 @@ func TestPaceTakesMoreThanItsBurstAndChanges(t *testing.T) {
 
 func TestUnresolvedNeighboursAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKernelNeighbours()
-		k.state = func(int, netip.Addr) neighbourState { return neighbourUnknown }
+		k := newKernelNeighbours(func(netip.Addr, net.HardwareAddr) {})
+		k.state = func(int, netip.Addr) (neighbourState, net.HardwareAddr) { return neighbourUnknown, nil }
 		ip := netip.MustParseAddr("10.0.0.1")
 		began := time.Now()
 		for range unresolvedMost {
@@ -90,9 +91,9 @@ func TestUnresolvedNeighboursAreBounded(t *testing.T) {
 
 func TestKernelIsForeseenOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newKernelNeighbours()
+		k := newKernelNeighbours(func(netip.Addr, net.HardwareAddr) {})
 		state := neighbourUnknown
-		k.state = func(int, netip.Addr) neighbourState { return state }
+		k.state = func(int, netip.Addr) (neighbourState, net.HardwareAddr) { return state, nil }
 		ip := netip.MustParseAddr("10.0.0.1")
 		for step, want := range []struct {
 			state neighbourState

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -29,16 +30,19 @@ const (
 
 // kernelNeighbours foresees the requests that the kernel will send.
 type kernelNeighbours struct {
-	state func(index int, ip netip.Addr) neighbourState
+	state func(index int, ip netip.Addr) (neighbourState, net.HardwareAddr)
+	learn func(ip netip.Addr, mac net.HardwareAddr)
 
 	mu         sync.Mutex
 	resolved   map[netip.Addr]time.Time // till when
 	unresolved map[netip.Addr]time.Time
 }
 
-func newKernelNeighbours() *kernelNeighbours {
+// newKernelNeighbours asks the kernel; learn is told the MACs that it knows.
+func newKernelNeighbours(learn func(netip.Addr, net.HardwareAddr)) *kernelNeighbours {
 	return &kernelNeighbours{
 		state:      kernelNeighbour,
+		learn:      learn,
 		resolved:   map[netip.Addr]time.Time{},
 		unresolved: map[netip.Addr]time.Time{},
 	}
@@ -52,7 +56,11 @@ func (k *kernelNeighbours) before(ctx context.Context, index int, ip netip.Addr)
 		if k.isResolved(ip, now) {
 			return 0, nil
 		}
-		switch k.state(index, ip) {
+		state, mac := k.state(index, ip)
+		if state != neighbourUnknown && len(mac) == 6 {
+			k.learn(ip, mac) // it may be an excluded one
+		}
+		switch state {
 		case neighbourReachable:
 			k.resolve(ip, now)
 			return 0, nil

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"net"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
@@ -9,7 +10,7 @@ import (
 )
 
 // kernelNeighbour asks the kernel's neighbour table for one host.
-func kernelNeighbour(index int, ip netip.Addr) neighbourState {
+func kernelNeighbour(index int, ip netip.Addr) (neighbourState, net.HardwareAddr) {
 	family := unix.AF_INET
 	if ip.Is6() {
 		family = unix.AF_INET6
@@ -19,17 +20,17 @@ func kernelNeighbour(index int, ip netip.Addr) neighbourState {
 	req.AddData(nl.NewRtAttr(unix.NDA_DST, ip.AsSlice()))
 	msgs, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWNEIGH)
 	if err != nil || len(msgs) == 0 {
-		return neighbourUnknown
+		return neighbourUnknown, nil
 	}
 	n, err := netlink.NeighDeserialize(msgs[0])
 	if err != nil {
-		return neighbourUnknown
+		return neighbourUnknown, nil
 	}
 	switch {
 	case n.State&(netlink.NUD_REACHABLE|netlink.NUD_PERMANENT|netlink.NUD_NOARP) != 0:
-		return neighbourReachable
+		return neighbourReachable, n.HardwareAddr
 	case n.State&(netlink.NUD_STALE|netlink.NUD_DELAY|netlink.NUD_PROBE) != 0:
-		return neighbourStale
+		return neighbourStale, n.HardwareAddr
 	}
-	return neighbourUnknown
+	return neighbourUnknown, nil
 }

@@ -2,7 +2,12 @@
 
 package discovery
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+)
 
 // kernelNeighbour cannot be asked here: every host counts as to be asked for.
-func kernelNeighbour(int, netip.Addr) neighbourState { return neighbourUnknown }
+func kernelNeighbour(int, netip.Addr) (neighbourState, net.HardwareAddr) {
+	return neighbourUnknown, nil
+}

@@ -13,6 +13,9 @@ import (
 // Connected is the word for the interfaces' own networks in ScopeOptions.
 const Connected = "connected"
 
+// learntMost bounds the addresses that excluded MACs may claim.
+const learntMost = 1 << 16
+
 // connectedBits is the shortest IPv4 prefix that "connected" takes by itself.
 const connectedBits = 20
 
@@ -420,9 +423,9 @@ func (s *Scope) Learn(ip netip.Addr, mac net.HardwareAddr) {
 	at, excluded := s.macs[[6]byte(mac)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if excluded {
+	if _, known := s.learnt[ip]; excluded && (known || len(s.learnt) < learntMost) {
 		s.learnt[ip] = at
-	} else {
+	} else if !excluded {
 		delete(s.learnt, ip)
 	}
 }

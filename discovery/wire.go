@@ -106,11 +106,13 @@ func NewWire(s *Scope, o WireOptions) *Wire {
 	}
 	w := &wire{
 		plan: o.Plan, log: o.Log, pace: NewPace(o.Rate), budget: newBudget(),
-		kernel: newKernelNeighbours(), counts: map[countKey]*count{},
+		counts: map[countKey]*count{},
 	}
 	w.scope.Store(s)
 	w.listenOnly.Store(o.ListenOnly)
-	return &Wire{wire: w}
+	all := &Wire{wire: w}
+	w.kernel = newKernelNeighbours(all.Learn)
+	return all
 }
 
 // For returns the wire under a source's name: the same budget, counted apart.

@@ -206,6 +206,36 @@ func TestNothingGoesToWhomItMayNot(t *testing.T) {
 	}
 }
 
+func TestExcludedMACThatOnlyTheKernelKnowsIsNotAsked(t *testing.T) {
+	running, w := play(t, "sixty", WireOptions{}, ScopeOptions{})
+	camera := deviceAddr(t, running, "hall")
+	device, _ := running.Site.Device("hall")
+	w.Sighted(camera)
+	to := netip.AddrPortFrom(camera, 80)
+	conn, err := w.DialTCP(t.Context(), to, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close() // the kernel knows the MAC from here on
+	all, err := Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, err := NewScope(all, ScopeOptions{Exclude: []Exclusion{{Match: device.HardwareAddr().String()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := NewWire(scope, WireOptions{})
+	other.Sighted(camera)
+	running.Forget()
+	if _, err := other.DialTCP(t.Context(), to, ""); !errors.Is(err, ErrExcluded) {
+		t.Errorf("error %v", err)
+	}
+	if _, syn, _ := sent(running, camera); syn != 0 {
+		t.Errorf("%d SYNs", syn)
+	}
+}
+
 func TestDatagramsAndQuestionsAreCounted(t *testing.T) {
 	running, w := play(t, "sixty", WireOptions{}, ScopeOptions{})
 	camera := deviceAddr(t, running, "hall")
