@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"camcensus/internal/agent"
+	"camcensus/internal/config"
+)
+
+func addIdentify(app *kingpin.Application, commands map[string]action) {
+	c := app.Command("identify", "Read evidence records, print identities; no packet is sent.")
+	files := c.Arg("file", "Files of evidence records; standard input without one.").Strings()
+	policies := c.Flag("policy", "Policy to judge by (repeatable).").Strings()
+	rules := c.Flag("rules", "File of your own rules (repeatable).").Strings()
+	commands[c.FullCommand()] = func(_ context.Context, s streams) error {
+		return identify(s, *files, *policies, *rules)
+	}
+}
+
+func identify(s streams, files, policies, rules []string) error {
+	if len(policies) == 0 {
+		policies = config.Default().Policy.Lists
+	}
+	judge, err := agent.NewJudge(agent.JudgeOptions{Lists: policies, RuleFiles: rules})
+	if err != nil {
+		return usageError{err}
+	}
+	in, done, err := openAll(s.in, files)
+	if err != nil {
+		return err
+	}
+	defer done()
+	out := bufio.NewWriterSize(s.out, 1<<16)
+	bad, err := judge.Identify(in, out, func(err error) { fmt.Fprintf(s.err, "camcensus: %v\n", err) })
+	if err := errors.Join(err, out.Flush()); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return statusError{exitFailed, fmt.Errorf("%d unreadable lines; the others are answered", bad)}
+	}
+	return nil
+}
+
+// openAll opens the files, or gives standard input without one.
+func openAll(stdin io.Reader, files []string) (in []agent.Input, done func(), err error) {
+	if len(files) == 0 {
+		return []agent.Input{{Name: "stdin", Reader: stdin}}, func() {}, nil
+	}
+	var opened []*os.File
+	done = func() {
+		for _, f := range opened {
+			f.Close()
+		}
+	}
+	for _, path := range files {
+		f, err := os.Open(path)
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		opened = append(opened, f)
+		in = append(in, agent.Input{Name: path, Reader: f})
+	}
+	return in, done, nil
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"go.uber.org/zap"
+
+	"camcensus/internal/inventory"
+)
+
+// inventoryFlags are shared by all inventory commands.
+type inventoryFlags struct {
+	storage    string
+	configFile string
+	by         string
+}
+
+func addInventory(app *kingpin.Application, commands map[string]action) {
+	f := &inventoryFlags{}
+	c := app.Command("inventory", "Read and edit what is remembered. Reading works beside a running agent; edits go through it.")
+	c.Flag("storage.path", "Directory of the inventory.").StringVar(&f.storage)
+	c.Flag("config.file", "Configuration file, for the policies of an edit without a running agent.").StringVar(&f.configFile)
+	c.Flag("by", "Who does it (default: your user name).").StringVar(&f.by)
+	f.addReading(c, commands)
+	f.addEditing(c, commands)
+}
+
+// openReading opens the store read-only.
+func (f *inventoryFlags) openReading(ctx context.Context) (*inventory.Inventory, error) {
+	dir, err := findStorage(f.storage)
+	if err != nil {
+		return nil, err
+	}
+	return inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Log: zap.NewNop()})
+}
+
+func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]action) {
+	read := func(cmd *kingpin.CmdClause, do func(s streams, inv *inventory.Inventory) error) {
+		commands[cmd.FullCommand()] = func(ctx context.Context, s streams) error {
+			inv, err := f.openReading(ctx)
+			if err != nil {
+				return err
+			}
+			return errors.Join(do(s, inv), inv.Close())
+		}
+	}
+	list := c.Command("list", "List the devices.")
+	format := list.Flag("format", "Form of the result.").Default("table").Enum("table", "json", "jsonl", "csv")
+	read(list, func(s streams, inv *inventory.Inventory) error { return listDevices(s.out, *format, inv.Devices()) })
+
+	show := c.Command("show", "Show one device: what was seen, what it means, what would settle it.")
+	id := show.Arg("id", "Device id.").Required().String()
+	asJSON := show.Flag("json", "Print it as JSON.").Bool()
+	read(show, func(s streams, inv *inventory.Inventory) error { return showDevice(s.out, inv, *id, *asJSON) })
+
+	events := c.Command("events", "List the events, oldest first.")
+	device := events.Flag("device", "Of this device only.").String()
+	name := events.Flag("event", "Of this kind only.").String()
+	read(events, func(s streams, inv *inventory.Inventory) error { return listEvents(s.out, inv, *device, *name) })
+
+	f.addReports(c, commands, read)
+	f.addVerify(c, read)
+
+	backup := c.Command("backup", "Write a copy of the inventory, also beside a running agent.")
+	backupTo := backup.Arg("file", "File to write.").Required().String()
+	read(backup, func(s streams, inv *inventory.Inventory) error {
+		if err := inv.Backup(context.Background(), *backupTo); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "%s written\n", *backupTo)
+		return nil
+	})
+}
+
+type reader func(cmd *kingpin.CmdClause, do func(s streams, inv *inventory.Inventory) error)
+
+func (f *inventoryFlags) addVerify(c *kingpin.CmdClause, read reader) {
+	verify := c.Command("verify", "Prove that no event was altered, dropped or reordered.")
+	head := verify.Flag("head", "Head of the chain as it was noted earlier.").String()
+	seq := verify.Flag("seq", "Number of events at that time.").Int64()
+	read(verify, func(s streams, inv *inventory.Inventory) error {
+		if (*head == "") != (*seq == 0) {
+			return usageError{errors.New("--head and --seq go together")}
+		}
+		v, err := inv.Verify(context.Background(), *head, *seq)
+		if err != nil {
+			return err
+		}
+		if !v.OK() {
+			return fmt.Errorf("the inventory does not hold:\n%s", strings.Join(v.Faults, "\n"))
+		}
+		fmt.Fprintf(s.out, "all %d events are whole and in order; head %s\n", v.Length, v.Head)
+		return nil
+	})
+}
+
+func listDevices(w io.Writer, format string, devices []inventory.Device) error {
+	switch format {
+	case "json":
+		return printJSON(w, map[string]any{"devices": devices, "total": len(devices)})
+	case "jsonl":
+		enc := json.NewEncoder(w)
+		for _, d := range devices {
+			if err := enc.Encode(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "csv":
+		return printCSV(w, devices)
+	}
+	devices = append([]inventory.Device(nil), devices...)
+	sort.SliceStable(devices, func(i, k int) bool {
+		return verdictOrder[worst(devices[i]).Verdict] < verdictOrder[worst(devices[k]).Verdict]
+	})
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tVERDICT\tSTATE\tCLASS\tMANUFACTURER\tBRAND\tMODEL\tIP\tFIRST SEEN\tLAST SEEN")
+	for _, d := range devices {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, worst(d).Verdict, d.State, d.Class,
+			dash(d.Manufacturer), dash(d.Brand), dash(d.Model), dash(address(d)), stamp(d.FirstSeen), stamp(d.LastSeen))
+	}
+	return t.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", " ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) error {
+	d, ok := inv.Device(id)
+	if !ok {
+		return fmt.Errorf("%s: %w", id, inventory.ErrNoDevice)
+	}
+	if asJSON {
+		return printJSON(w, d)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, %s", d.ID, d.Class, d.State)
+	if d.Manufacturer != "" {
+		fmt.Fprintf(&b, ", made by %s", d.Manufacturer)
+	}
+	if d.Brand != "" && d.Brand != d.Manufacturer {
+		fmt.Fprintf(&b, ", sold as %s", d.Brand)
+	}
+	fmt.Fprintf(&b, "\nmodel %s, firmware %s, serial %s\naddress %s, MAC %s, first seen %s, last seen %s\n",
+		dash(d.Model), dash(d.Firmware), dash(d.Serial), dash(address(d)), dash(strings.Join(d.MACs, " ")), stamp(d.FirstSeen), stamp(d.LastSeen))
+	if det := d.Determination; det != nil {
+		fmt.Fprintf(&b, "determined by %s on %s (%s): made by %s. %s\n", det.By, det.Date.Format(time.DateOnly), det.Basis, det.Manufacturer, det.Note)
+	}
+	for _, v := range d.Verdicts {
+		fmt.Fprintf(&b, "\n%s: %s\n  %s\n", v.Policy, v.Verdict, v.Text)
+	}
+	b.WriteString("\nwhat was seen, and what it means\n")
+	for _, r := range d.Reasons {
+		fmt.Fprintf(&b, "  - %s  [%s, %s, rule %s]\n", r.Text, r.Grade, r.Group, r.Rule)
+	}
+	if len(d.Reasons) == 0 {
+		b.WriteString("  - nothing that tells who made it\n")
+	}
+	for _, c := range d.Contradictions {
+		fmt.Fprintf(&b, "contradiction: %s\n", c)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func listEvents(w io.Writer, inv *inventory.Inventory, device, name string) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "SEQ\tTIME\tDEVICE\tEVENT\tFROM\tTO\tBY")
+	q := inventory.EventQuery{Device: device, Event: name, Oldest: true, Limit: 1000}
+	for {
+		events, next, err := inv.Events(context.Background(), q)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Seq, stamp(e.Time), e.Device, e.Event, dash(e.From), dash(e.To), dash(e.By))
+		}
+		if q.Cursor = next; next == "" {
+			return t.Flush()
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/user"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"go.uber.org/zap"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/agent"
+	"camcensus/internal/config"
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+// edit is one change, both as a call of the running agent's API and as one on
+// the store itself.
+type edit struct {
+	method, path string
+	body         any
+	local        func(inv *inventory.Inventory, by string) error
+}
+
+// apply sends the edit to the running agent, or makes it on the store when no
+// agent holds it.
+func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
+	dir, err := findStorage(f.storage)
+	if err != nil {
+		return err
+	}
+	by := f.by
+	if by == "" {
+		by = "unknown"
+		if u, err := user.Current(); err == nil {
+			by = u.Username
+		}
+	}
+	inv, err := inventory.Open(ctx, inventory.Options{Dir: dir, Log: zap.NewNop(), Judge: f.judge()})
+	switch {
+	case errors.Is(err, inventory.ErrLocked):
+		err = callAgent(ctx, dir, e.method, e.path, e.body, nil)
+	case err == nil:
+		err = errors.Join(e.local(inv, by), inv.Close())
+	}
+	if err == nil {
+		fmt.Fprintln(s.out, "done")
+	}
+	return err
+}
+
+// judge re-judges a device after an edit without a running agent; nil when
+// the configuration cannot be read, then the agent does so at its next start.
+func (f *inventoryFlags) judge() inventory.Judge {
+	c := config.Default()
+	if f.configFile != "" {
+		read, err := config.Load(f.configFile)
+		if err != nil {
+			return nil
+		}
+		c = read
+	}
+	j, err := agent.NewJudge(agent.JudgeOptions{Lists: c.Policy.Lists, PolicyFiles: c.Policy.Files, RuleFiles: c.Fingerprint.Rules})
+	if err != nil {
+		return nil
+	}
+	return func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+		return j.AssessDevice(d, ev, time.Now())
+	}
+}
+
+func (f *inventoryFlags) addEditing(c *kingpin.CmdClause, commands map[string]action) {
+	add := func(cmd *kingpin.CmdClause, make func(id string) (edit, error)) {
+		id := cmd.Arg("id", "Device id.").Required().String()
+		commands[cmd.FullCommand()] = func(ctx context.Context, s streams) error {
+			e, err := make(url.PathEscape(*id))
+			if err != nil {
+				return err
+			}
+			return f.apply(ctx, s, e)
+		}
+	}
+	addExcept(c, add)
+	addRemove(c, add)
+	addAnnotate(c, add)
+	addDetermine(c, add)
+}
+
+type adder func(cmd *kingpin.CmdClause, make func(id string) (edit, error))
+
+func devicePath(id, rest string) string { return "/api/v1/devices/" + id + "/" + rest }
+
+func addExcept(c *kingpin.CmdClause, add adder) {
+	except := c.Command("except", "Grant a written, owned, expiring permission for one device under one policy.")
+	pol := except.Flag("policy", "Policy it is granted under.").Required().String()
+	owner := except.Flag("owner", "Who answers for it.").Required().String()
+	reason := except.Flag("reason", "Why.").Required().String()
+	expires := except.Flag("expires", "Last day (YYYY-MM-DD), or a time (RFC 3339).").Required().String()
+	add(except, func(id string) (edit, error) {
+		until, err := moment(*expires, 24*time.Hour)
+		if err != nil {
+			return edit{}, err
+		}
+		x := inventory.Exception{Policy: *pol, Owner: *owner, Reason: *reason, Expires: until}
+		body := map[string]string{"policy": *pol, "owner": *owner, "reason": *reason, "expires": until.Format(time.RFC3339)}
+		return edit{http.MethodPost, devicePath(id, "exceptions"), body, func(inv *inventory.Inventory, by string) error {
+			x.By = by
+			_, err := inv.Except(id, x)
+			return err
+		}}, nil
+	})
+
+	unexcept := c.Command("unexcept", "Withdraw an exception.")
+	which := unexcept.Flag("exception", "Id of the exception, or the policy it is under.").Required().String()
+	add(unexcept, func(id string) (edit, error) {
+		return edit{http.MethodDelete, devicePath(id, "exceptions/"+url.PathEscape(*which)), nil, func(inv *inventory.Inventory, by string) error {
+			return inv.Unexcept(id, *which, by)
+		}}, nil
+	})
+}
+
+func addRemove(c *kingpin.CmdClause, add adder) {
+	remove := c.Command("remove", "Note that a device was taken away.")
+	reason := remove.Flag("reason", "Why, and where to.").Required().String()
+	add(remove, func(id string) (edit, error) {
+		return edit{http.MethodPost, devicePath(id, "removal"), map[string]string{"reason": *reason}, func(inv *inventory.Inventory, by string) error {
+			return inv.Remove(id, *reason, by)
+		}}, nil
+	})
+}
+
+func addAnnotate(c *kingpin.CmdClause, add adder) {
+	annotate := c.Command("annotate", "Note what only a person knows of a device. Flags that are not given keep what is noted.")
+	notes := map[string]*annotation{}
+	for name, help := range map[string]string{
+		"location": "Where it hangs.", "owner": "Whose it is.", "acquired": "When it was acquired (YYYY-MM-DD).", "note": "Anything else.",
+	} {
+		notes[name] = &annotation{}
+		annotate.Flag(name, help).SetValue(notes[name])
+	}
+	add(annotate, func(id string) (edit, error) {
+		change := inventory.AnnotationPatch{
+			Location: notes["location"].text, Owner: notes["owner"].text, Acquired: notes["acquired"].text, Note: notes["note"].text,
+		}
+		return edit{http.MethodPatch, devicePath(id, "annotations"), given(notes), func(inv *inventory.Inventory, by string) error {
+			return inv.Annotate(id, change, by)
+		}}, nil
+	})
+}
+
+// annotation is a text flag that knows whether it was given.
+type annotation struct{ text *string }
+
+func (a *annotation) Set(s string) error { a.text = &s; return nil }
+
+func (a *annotation) String() string {
+	if a.text == nil {
+		return ""
+	}
+	return *a.text
+}
+
+func given(notes map[string]*annotation) map[string]string {
+	out := map[string]string{}
+	for name, a := range notes {
+		if a.text != nil {
+			out[name] = *a.text
+		}
+	}
+	return out
+}
+
+func addDetermine(c *kingpin.CmdClause, add adder) {
+	determine := c.Command("determine", "Note a person's finding on who made a device. It decides.")
+	maker := determine.Flag("manufacturer", "Who made it.").String()
+	basis := determine.Flag("basis", "What the finding rests on.").Enum("label", "document", "maker_letter", "inspection")
+	date := determine.Flag("date", "Day of the finding (YYYY-MM-DD; default: today).").String()
+	note := determine.Flag("note", "What was read or found.").String()
+	withdraw := determine.Flag("withdraw", "Withdraw the finding.").Bool()
+	add(determine, func(id string) (edit, error) {
+		if *withdraw {
+			return edit{http.MethodDelete, devicePath(id, "determination"), nil, func(inv *inventory.Inventory, by string) error {
+				return inv.Determine(id, nil, by)
+			}}, nil
+		}
+		if *maker == "" || *basis == "" {
+			return edit{}, usageError{errors.New("determine needs --manufacturer and --basis, or --withdraw")}
+		}
+		on, err := moment(*date, 0)
+		if err != nil {
+			return edit{}, err
+		}
+		if on.IsZero() {
+			on = time.Now()
+		}
+		d := inventory.Determination{Manufacturer: *maker, Basis: *basis, Date: on, Note: *note}
+		body := map[string]string{"manufacturer": *maker, "basis": *basis, "date": on.Format(time.RFC3339), "note": *note}
+		return edit{http.MethodPost, devicePath(id, "determination"), body, func(inv *inventory.Inventory, by string) error {
+			d.By = by
+			return inv.Determine(id, &d, by)
+		}}, nil
+	})
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"camcensus/internal/inventory"
+)
+
+// span is --from and --to.
+type span struct{ from, to string }
+
+func (p *span) add(c *kingpin.CmdClause) {
+	c.Flag("from", "Begin of the period (YYYY-MM-DD or RFC 3339).").StringVar(&p.from)
+	c.Flag("to", "End of the period (YYYY-MM-DD, that day included, or RFC 3339).").StringVar(&p.to)
+}
+
+func (p *span) times() (from, to time.Time, err error) {
+	if from, err = moment(p.from, 0); err != nil {
+		return from, to, err
+	}
+	to, err = moment(p.to, 24*time.Hour)
+	return from, to, err
+}
+
+// moment reads a day or an instant; a day stands for its begin plus add.
+func moment(s string, add time.Duration) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, s, time.Local); err == nil {
+		return t.Add(add), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, usageError{fmt.Errorf("%q is neither a day such as 2026-01-31 nor a time such as 2026-01-31T08:00:00Z", s)}
+	}
+	return t, nil
+}
+
+// exportFlags are the flags of inventory export.
+type exportFlags struct {
+	format, lang, output string
+	period               span
+}
+
+func (f *inventoryFlags) addReports(c *kingpin.CmdClause, commands map[string]action, read reader) {
+	x := &exportFlags{}
+	export := c.Command("export", "Write the inventory, or the audit report (html).")
+	export.Flag("format", "Form of the export.").Default("csv").EnumVar(&x.format, "csv", "json", "jsonl", "html")
+	export.Flag("lang", "Language of the report.").Default("en").EnumVar(&x.lang, "en", "fr")
+	export.Flag("output", "Write to this file.").StringVar(&x.output)
+	x.period.add(export)
+	commands[export.FullCommand()] = func(ctx context.Context, s streams) error { return f.export(ctx, s, x) }
+
+	diff := c.Command("diff", "Compare two dates: what is new, gone, returned, changed.")
+	period := &span{}
+	period.add(diff)
+	diffJSON := diff.Flag("json", "Print it as JSON.").Bool()
+	lang := diff.Flag("lang", "Language.").Default("en").Enum("en", "fr")
+	read(diff, func(s streams, inv *inventory.Inventory) error {
+		from, to, err := period.times()
+		if err != nil {
+			return err
+		}
+		if from.IsZero() {
+			return usageError{errors.New("diff needs --from")}
+		}
+		d, err := inv.Diff(context.Background(), from, to)
+		switch {
+		case err != nil:
+			return err
+		case *diffJSON:
+			return printJSON(s.out, d)
+		}
+		return printDiff(s.out, d, *lang)
+	})
+
+	imp := c.Command("import", "Match an asset list (CSV) by MAC, serial and IP: known here and there, only here, only there.")
+	file := imp.Arg("file", "CSV file.").Required().String()
+	impJSON := imp.Flag("json", "Print it as JSON.").Bool()
+	read(imp, func(s streams, inv *inventory.Inventory) error {
+		in, err := os.Open(*file)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		m, err := inv.Import(in)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", *file, err)
+		case *impJSON:
+			return printJSON(s.out, m)
+		}
+		return printMatch(s.out, m)
+	})
+}
+
+// export lets a running agent write the export, since it knows what was
+// covered; without one the stored inventory is written.
+func (f *inventoryFlags) export(ctx context.Context, s streams, x *exportFlags) error {
+	from, to, err := x.period.times()
+	if err != nil {
+		return err
+	}
+	dir, err := findStorage(f.storage)
+	if err != nil {
+		return err
+	}
+	w, done, err := (&scanFlags{output: x.output}).open(s)
+	if err != nil {
+		return err
+	}
+	q := url.Values{"format": {x.format}, "lang": {x.lang}}
+	for name, t := range map[string]time.Time{"from": from, "to": to} {
+		if !t.IsZero() {
+			q.Set(name, t.Format(time.RFC3339))
+		}
+	}
+	err = copyFromAgent(ctx, dir, http.MethodGet, "/api/v1/export?"+q.Encode(), w)
+	if errors.Is(err, errNoAgent) {
+		err = f.exportStored(ctx, w, inventory.ExportOptions{Format: x.format, Lang: x.lang, From: from, To: to})
+	}
+	return errors.Join(err, done())
+}
+
+func (f *inventoryFlags) exportStored(ctx context.Context, w io.Writer, o inventory.ExportOptions) error {
+	inv, err := f.openReading(ctx)
+	if err != nil {
+		return err
+	}
+	o.Report.Version = version
+	o.Report.Notes = []string{"Written without a running agent: what the last cycles covered is not known here."}
+	return errors.Join(inv.Export(ctx, w, o), inv.Close())
+}
+
+// diffWords are the headings of a diff.
+var diffWords = map[string][4]string{
+	"en": {"new", "gone", "returned", "changed"},
+	"fr": {"nouveau", "disparu", "revenu", "modifié"},
+}
+
+func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
+	words := diffWords[lang]
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for i, part := range [][]inventory.Change{d.New, d.Gone, d.Returned, d.Changed} {
+		for _, c := range part {
+			names := make([]string, 0, len(c.Events))
+			for _, e := range c.Events {
+				names = append(names, e.Event)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", words[i], c.Device, dash(c.Manufacturer), dash(c.Model), dash(c.IP),
+				dash(c.Location), strings.Join(names, ","))
+		}
+	}
+	fmt.Fprintf(t, "%s .. %s: %d %s, %d %s, %d %s, %d %s\n", stamp(d.From), stamp(d.To), len(d.New), words[0], len(d.Gone), words[1],
+		len(d.Returned), words[2], len(d.Changed), words[3])
+	return t.Flush()
+}
+
+func printMatch(w io.Writer, m *inventory.Match) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, a := range m.Both {
+		fmt.Fprintf(t, "both\tline %d\t%s\t%s\tby %s\t%s\n", a.Line, dash(a.Name), a.Device, a.By, a.Note)
+	}
+	for _, a := range m.OnlyThere {
+		fmt.Fprintf(t, "only there\tline %d\t%s\t%s\t\t%s\n", a.Line, dash(a.Name), dash(firstOf(a.MAC, a.Serial, a.IP)), a.Note)
+	}
+	for _, d := range m.OnlyHere {
+		fmt.Fprintf(t, "only here\t%s\t%s %s\t%s\t%s\t\n", d.ID, dash(d.Manufacturer), d.Model, dash(address(d)), worst(d).Verdict)
+	}
+	fmt.Fprintf(t, "%d known here and there, %d only in the list, %d only here\n", len(m.Both), len(m.OnlyThere), len(m.OnlyHere))
+	return t.Flush()
+}
+
+func firstOf(texts ...string) string {
+	for _, s := range texts {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,113 @@
+// Command camcensus takes the census of the cameras on a network: it finds
+// them, names who really made each, judges it against ban lists, remembers
+// it, and shows it as metrics and on a page.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+)
+
+// The exit statuses of every command (DESIGN section 5).
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitBlind       = 3
+	exitInterrupted = 130
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// usageError is a mistake in the command line or the configuration.
+type usageError struct{ error }
+
+// statusError ends the program with a status of its own. A nil error prints
+// nothing.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e statusError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+// streams are where a command reads and writes: results on out, all else on
+// err.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// action runs a parsed command.
+type action func(ctx context.Context, s streams) error
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+func run(args []string, s streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second Ctrl-C ends the program at once.
+	context.AfterFunc(ctx, stop)
+
+	app := kingpin.New("camcensus", "Takes the census of the cameras on a network and says which are of a banned maker.")
+	app.HelpFlag.Short('h')
+	app.UsageWriter(s.err).ErrorWriter(s.err)
+	exited := -1
+	app.Terminate(func(status int) { exited = status })
+	app.Version(versionText())
+	commands := map[string]action{}
+	for _, add := range []func(*kingpin.Application, map[string]action){
+		addRun, addScan, addIdentify, addInventory, addControl, addCheck, addOUI, addDemo, addVersion,
+	} {
+		add(app, commands)
+	}
+	name, err := app.Parse(args)
+	switch {
+	case exited >= 0:
+		return exited
+	case err != nil:
+		fmt.Fprintf(s.err, "camcensus: %v (see camcensus --help)\n", err)
+		return exitUsage
+	}
+	return report(commands[name](ctx, s), s.err)
+}
+
+// report prints what went wrong, one line a mistake, and gives the status.
+func report(err error, w io.Writer) int {
+	var status statusError
+	var usage usageError
+	code := exitDone
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &status):
+		code = status.status
+	case errors.As(err, &usage):
+		code = exitUsage
+	default:
+		code = exitFailed
+	}
+	if msg := err.Error(); msg != "" {
+		for line := range strings.SplitSeq(msg, "\n") {
+			fmt.Fprintf(w, "camcensus: %s\n", line)
+		}
+	}
+	return code
+}

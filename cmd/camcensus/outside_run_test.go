@@ -1,0 +1,190 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"camcensus/internal/inventory"
+	"camcensus/internal/lab"
+)
+
+const fastConfig = `
+site: test
+interfaces: [cam0]
+networks: [10.77.0.0/24]
+discovery:
+  interval: 10s
+  sources:
+    arp: {rate: 200}
+inventory: {missing_after: 2}
+`
+
+// late is the Hikvision camera of the site that is not plugged in at the
+// start, and announces itself when it is.
+func late(t *testing.T, r *lab.Running) *lab.Device {
+	t.Helper()
+	for _, d := range r.Site.Devices {
+		if d.Unplugged && d.Truth.Maker == "Hikvision" && d.WSD != nil {
+			return d
+		}
+	}
+	t.Fatal("the site has no unplugged Hikvision camera that speaks WS-Discovery")
+	return nil
+}
+
+func (a *agentProcess) firstCycle() {
+	a.t.Helper()
+	a.await("the first cycle", 60*time.Second, func() bool {
+		v := a.sample("camcensus_cycle_last_completion_timestamp_seconds")
+		return v != "" && v != "0"
+	})
+}
+
+func (a *agentProcess) flagged(verdict, state string) string {
+	return a.sample("camcensus_flagged_devices", `manufacturer="Hikvision"`, `policy="ca-hikvision-2025"`,
+		fmt.Sprintf("verdict=%q", verdict), fmt.Sprintf("state=%q", state), `excepted="false"`)
+}
+
+func TestAFlaggedDevicePluggedInIsCountedUnpluggedMissingAndNeverForgotten(t *testing.T) {
+	r := site(t, "sixty")
+	camera := late(t, r)
+	a := startAgent(t, t.TempDir(), fastConfig)
+	a.firstCycle()
+	before := a.flagged("banned", "present")
+	if err := r.Plug(camera.Name); err != nil {
+		t.Fatal(err)
+	}
+	took := a.await("the flagged device in the metrics", 5*time.Second, func() bool {
+		d, ok := a.device(camera)
+		return ok && d.Manufacturer == "Hikvision" && a.flagged("banned", "present") != before
+	})
+	t.Logf("counted %s after it was plugged in", took.Round(time.Millisecond))
+	if err := r.Unplug(camera.Name); err != nil {
+		t.Fatal(err)
+	}
+	took = a.await("the unplugged device missing", 60*time.Second, func() bool {
+		d, ok := a.device(camera)
+		return ok && d.State == inventory.Missing
+	})
+	t.Logf("missing %s after it was unplugged", took.Round(time.Second))
+	if v := a.flagged("banned", "missing"); v != "1" {
+		t.Errorf(`camcensus_flagged_devices{state="missing"} = %q, want 1`, v)
+	}
+	if status := a.stop(); status != 0 {
+		t.Errorf("exit status %d on SIGTERM, want 0\n%s", status, tail(a.log.String(), 3000))
+	}
+}
+
+func TestKilledAndStartedAgainTheCountsAndFirstSeenTimesAreTheSame(t *testing.T) {
+	site(t, "sixty")
+	dir := t.TempDir()
+	a := startAgent(t, dir, fastConfig)
+	a.firstCycle()
+	time.Sleep(time.Second) // the store's batches
+	before, counts := a.devices(), countLines(a.get("/metrics"))
+	a.kill()
+	// mode: listen sends nothing, so that the counts are the stored ones.
+	b := startAgent(t, dir, strings.Replace(fastConfig, "site: test", "site: test\nmode: listen", 1))
+	after := map[string]inventory.Device{}
+	for _, d := range b.devices() {
+		after[d.ID] = d
+	}
+	if len(after) != len(before) || len(before) < 50 {
+		t.Errorf("%d devices before, %d after the kill", len(before), len(after))
+	}
+	for _, d := range before {
+		if got := after[d.ID]; !got.FirstSeen.Equal(d.FirstSeen) {
+			t.Errorf("%s: first seen %s before, %s after", d.ID, d.FirstSeen, got.FirstSeen)
+		}
+	}
+	if again := countLines(b.get("/metrics")); again != counts {
+		t.Errorf("the counts changed\nbefore\n%s\nafter\n%s", counts, again)
+	}
+}
+
+// countLines are the counts of devices in the metrics.
+func countLines(metrics string) string {
+	var out []string
+	for line := range strings.SplitSeq(metrics, "\n") {
+		for _, name := range []string{"camcensus_devices{", "camcensus_flagged_devices{", "camcensus_verdicts{", "camcensus_unclassified_hosts"} {
+			if strings.HasPrefix(line, name) {
+				out = append(out, line)
+			}
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestPromtoolHasNothingToSayOfTheMetrics(t *testing.T) {
+	site(t, "sixty")
+	a := startAgent(t, t.TempDir(), fastConfig)
+	a.firstCycle()
+	cmd := exec.Command("promtool", "check", "metrics")
+	cmd.Stdin = strings.NewReader(a.get("/metrics"))
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+func TestASecondAgentOnTheSameStoreRefuses(t *testing.T) {
+	site(t, "sixty")
+	dir := t.TempDir()
+	startAgent(t, dir, fastConfig)
+	res := camcensus(t, nil, "run", "--storage.path", dir, "--web.listen-address", "127.0.0.1:9878")
+	if res.status != exitFailed || !strings.Contains(res.err, dir) {
+		t.Errorf("status %d, %q; want %d and the store's path named", res.status, res.err, exitFailed)
+	}
+}
+
+func TestListenModeSendsNothing(t *testing.T) {
+	r := site(t, "sixty")
+	a := startAgent(t, t.TempDir(), strings.Replace(fastConfig, "site: test", "site: test\nmode: listen", 1))
+	camera := late(t, r)
+	if err := r.Plug(camera.Name); err != nil {
+		t.Fatal(err)
+	}
+	a.await("the device that announced itself", 10*time.Second, func() bool { _, ok := a.device(camera); return ok })
+	time.Sleep(12 * time.Second) // more than an interval
+	for _, f := range r.Captured() {
+		if work(f) {
+			t.Errorf("mode listen sent a frame of type %#x, protocol %d to %s:%d", f.EtherType, f.Protocol, f.Dst, f.DstPort)
+		}
+	}
+}
+
+func TestPauseResumeAndRescanGoThroughTheSocket(t *testing.T) {
+	r := site(t, "sixty")
+	dir := t.TempDir()
+	a := startAgent(t, dir, strings.Replace(fastConfig, "interval: 10s", "interval: 1h", 1))
+	a.firstCycle()
+	if res := camcensus(t, nil, "pause", "--storage.path", dir); res.status != 0 {
+		t.Fatalf("pause: %d %s", res.status, res.err)
+	}
+	if v := a.sample("camcensus_paused", `reason="operator"`); v != "1" {
+		t.Errorf("camcensus_paused{reason=operator} = %q", v)
+	}
+	r.Forget()
+	if res := camcensus(t, nil, "rescan", "--storage.path", dir); res.status == 0 {
+		t.Error("rescan was taken while paused")
+	}
+	time.Sleep(2 * time.Second)
+	for _, f := range r.Captured() {
+		if work(f) {
+			t.Errorf("paused, it sent to %s", f.Dst)
+			break
+		}
+	}
+	if res := camcensus(t, nil, "resume", "--storage.path", dir); res.status != 0 {
+		t.Fatalf("resume: %d %s", res.status, res.err)
+	}
+	first := a.sample("camcensus_cycle_last_completion_timestamp_seconds")
+	if res := camcensus(t, nil, "rescan", "--storage.path", dir); res.status != 0 {
+		t.Fatalf("rescan: %d %s", res.status, res.err)
+	}
+	a.await("another cycle", 40*time.Second, func() bool {
+		return a.sample("camcensus_cycle_last_completion_timestamp_seconds") != first
+	})
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"camcensus/exporter"
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+// printDevices writes what a scan found, in the form asked for.
+func printDevices(w io.Writer, format string, s *exporter.Snapshot, colour bool) error {
+	switch format {
+	case "json":
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		return enc.Encode(struct {
+			Devices  []inventory.Device      `json:"devices"`
+			Coverage exporter.CoverageReport `json:"coverage"`
+		}{s.Devices, s.Coverage()})
+	case "jsonl":
+		enc := json.NewEncoder(w)
+		for _, d := range s.Devices {
+			if err := enc.Encode(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "csv":
+		return printCSV(w, s.Devices)
+	}
+	return printTable(w, s, colour)
+}
+
+// verdictOrder is how accusing a verdict is; the worst comes first.
+var verdictOrder = map[string]int{
+	policy.Banned: 0, policy.SuspectedV: 1, policy.Unknown: 2, policy.Clear: 3, policy.OutOfScope: 4, policy.Unclassified: 5,
+}
+
+// worst is the most accusing verdict of a device.
+func worst(d inventory.Device) policy.Verdict {
+	w := policy.Verdict{Verdict: policy.Unclassified}
+	for i, v := range d.Verdicts {
+		if i == 0 || verdictOrder[v.Verdict] < verdictOrder[w.Verdict] {
+			w = v
+		}
+	}
+	return w
+}
+
+func flaggedCount(s *exporter.Snapshot) int {
+	n := 0
+	for _, d := range s.Devices {
+		if worst(d).Flagged() {
+			n++
+		}
+	}
+	return n
+}
+
+// printTable writes a table for people, worst first, then what was covered.
+func printTable(w io.Writer, s *exporter.Snapshot, colour bool) error {
+	devices := append([]inventory.Device(nil), s.Devices...)
+	sort.SliceStable(devices, func(i, k int) bool {
+		return verdictOrder[worst(devices[i]).Verdict] < verdictOrder[worst(devices[k]).Verdict]
+	})
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "VERDICT\tCLASS\tMANUFACTURER\tBRAND\tMODEL\tIP\tMAC\tSOURCES")
+	for _, d := range devices {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", paint(worst(d).Verdict, colour), d.Class,
+			dash(d.Manufacturer), dash(d.Brand), dash(d.Model), dash(address(d)), dash(strings.Join(d.MACs, ",")), strings.Join(d.Sources, ","))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printCoverage(w, s)
+}
+
+// paint colours a verdict. Every coloured cell has the same invisible length,
+// so that the columns stay straight.
+func paint(verdict string, colour bool) string {
+	if !colour {
+		return verdict
+	}
+	code := map[string]string{policy.Banned: "31", policy.SuspectedV: "33", policy.Clear: "32", policy.Unknown: "36"}[verdict]
+	if code == "" {
+		code = "37"
+	}
+	return "\x1b[" + code + "m" + verdict + "\x1b[0m"
+}
+
+func address(d inventory.Device) string {
+	a := strings.Join(d.IPs, ",")
+	if d.Reachability == "layer2" {
+		a += " (layer 2 only)"
+	}
+	return a
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// printCoverage says what was tried, so that "0 found" never stands alone.
+func printCoverage(w io.Writer, s *exporter.Snapshot) error {
+	var b strings.Builder
+	counts := map[string]int{}
+	for _, d := range s.Devices {
+		counts[worst(d).Verdict]++
+	}
+	fmt.Fprintf(&b, "\n%d devices:", len(s.Devices))
+	for _, v := range []string{policy.Unknown, policy.Banned, policy.SuspectedV, policy.Clear, policy.OutOfScope, policy.Unclassified} {
+		fmt.Fprintf(&b, " %d %s", counts[v], v)
+	}
+	fmt.Fprintf(&b, "; recorder channels not assessed: %d, recorders that do not say how many: %d\n", s.Unassessed, s.ChannelsUnknown)
+	for _, p := range s.Policies {
+		fmt.Fprintf(&b, "policy %s %s; it also covers, and a census cannot see: %s\n", p.Name, p.Version, dash(strings.Join(p.NotAssessed, ", ")))
+	}
+	for _, n := range s.Networks {
+		fmt.Fprintf(&b, "network %s: %d addresses tried, %d answered, %d excluded, %d unreachable, %d bogus%s\n",
+			n.Network, n.Tried, n.Answered, n.Excluded, n.Unreachable, n.Bogus, because(n.Reason))
+	}
+	for _, n := range s.NotInScope {
+		fmt.Fprintf(&b, "not in scope: %s%s\n", n.Network, because(n.Reason))
+	}
+	for _, src := range s.Sources {
+		if !src.Up {
+			fmt.Fprintf(&b, "source %s%s is down%s\n", src.Source, on(src.Interface), because(src.Reason))
+		}
+	}
+	for _, n := range s.Notes {
+		fmt.Fprintf(&b, "note: %s\n", n)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+func on(iface string) string {
+	if iface == "" {
+		return ""
+	}
+	return " on " + iface
+}
+
+func printCSV(w io.Writer, devices []inventory.Device) error {
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"id", "verdict", "policy", "basis", "measure", "class", "manufacturer", "brand", "model", "firmware", "serial",
+		"ips", "macs", "hostnames", "state", "certainty", "sources", "first_seen", "last_seen"})
+	for _, d := range devices {
+		v := worst(d)
+		row := []string{d.ID, v.Verdict, v.Policy, v.Basis, v.Measure, string(d.Class), d.Manufacturer, d.Brand, d.Model, d.Firmware, d.Serial,
+			strings.Join(d.IPs, " "), strings.Join(d.MACs, " "), strings.Join(d.Hostnames, " "), string(d.State),
+			strconv.FormatFloat(d.Certainty, 'f', 2, 64), strings.Join(d.Sources, " "), stamp(d.FirstSeen), stamp(d.LastSeen)}
+		for i := range row {
+			row[i] = inventory.Cell(row[i])
+		}
+		_ = c.Write(row)
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/exporter-toolkit/web"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"camcensus/exporter"
+	"camcensus/internal/agent"
+	"camcensus/internal/config"
+	"camcensus/internal/inventory"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	configFile  string
+	storage     string
+	listen      []string
+	webConfig   string
+	externalURL string
+	log         logFlags
+}
+
+// defaultListen is where the page and the metrics are served.
+const defaultListen = "127.0.0.1:9877"
+
+func addRun(app *kingpin.Application, commands map[string]action) {
+	f := &runFlags{}
+	c := app.Command("run", "The agent: discover on a schedule, keep the inventory, serve the page and the metrics.")
+	c.Flag("config.file", "Configuration file; the defaults without one.").StringVar(&f.configFile)
+	c.Flag("storage.path", "Directory of the inventory. (default: /var/lib/camcensus when writable, else $XDG_STATE_HOME/camcensus)").StringVar(&f.storage)
+	c.Flag("web.listen-address", "Address of the page and the metrics (repeatable).").Default(defaultListen).StringsVar(&f.listen)
+	c.Flag("web.config.file", "TLS and users of the page, as the Prometheus exporters read it.").StringVar(&f.webConfig)
+	c.Flag("web.external-url", "URL under which the page is reached from outside.").StringVar(&f.externalURL)
+	f.log.add(c, "info")
+	commands[c.FullCommand()] = f.run
+}
+
+func (f *runFlags) run(ctx context.Context, s streams) error {
+	log, err := f.log.logger(s.err)
+	if err != nil {
+		return err
+	}
+	c := config.Default()
+	if f.configFile != "" {
+		if c, err = config.Load(f.configFile); err != nil {
+			return usageError{err}
+		}
+	}
+	dir, err := storageDir(f.storage)
+	if err != nil {
+		return err
+	}
+	log.Info("camcensus starts", zap.String("version", version), zap.String("storage", dir), zap.Strings("listen", f.listen))
+	a, err := agent.New(ctx, agent.Options{Config: c, ConfigFile: f.configFile, StoragePath: dir, Version: version, Log: log})
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.serve(ctx, a, log), a.Close())
+}
+
+// serve runs the agent, the web server and the control socket until ctx ends.
+func (f *runFlags) serve(ctx context.Context, a *agent.Agent, log *zap.Logger) error {
+	external, err := f.external()
+	if err != nil {
+		return err
+	}
+	handler, err := exporter.New(exporter.Options{
+		Agent: a, WebConfigFile: f.webConfig, ExternalURL: external, Log: log.Named("web"),
+	})
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, handler.Close)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.Run(ctx) })
+	g.Go(func() error { return serveWeb(ctx, handler, f.listen, f.webConfig, log.Named("web")) })
+	g.Go(func() error { return a.ServeSocket(ctx, handler) })
+	g.Go(func() error { reloadOnHangup(ctx, a); return nil })
+	g.Go(func() error { notifySystemd(ctx); return nil })
+	return g.Wait()
+}
+
+// external parses --web.external-url; nil without one.
+func (f *runFlags) external() (*url.URL, error) {
+	if f.externalURL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(f.externalURL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, usageError{fmt.Errorf("--web.external-url: %q is no URL such as https://census.example.org/", f.externalURL)}
+	}
+	return u, nil
+}
+
+// serveWeb serves on every address until ctx ends, with the TLS and the users
+// of the web config file.
+func serveWeb(ctx context.Context, h http.Handler, addresses []string, webConfig string, log *zap.Logger) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: zap.NewStdLog(log)}
+	systemdSocket := false
+	context.AfterFunc(ctx, func() {
+		done, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		if srv.Shutdown(done) != nil {
+			srv.Close()
+		}
+	})
+	err := web.ListenAndServe(srv, &web.FlagConfig{
+		WebListenAddresses: &addresses, WebSystemdSocket: &systemdSocket, WebConfigFile: &webConfig,
+	}, slogger(log))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func reloadOnHangup(ctx context.Context, a *agent.Agent) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			_ = a.Reload() // logged and shown in the metrics there
+		}
+	}
+}
+
+// notifySystemd says that the agent is ready, keeps the watchdog quiet, and
+// says when it stops. Without systemd it does nothing.
+func notifySystemd(ctx context.Context) {
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		<-ctx.Done()
+		_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+		return
+	}
+	tick := time.NewTicker(every / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+			return
+		case <-tick.C:
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
+		}
+	}
+}
+
+// systemStorage is the agent's home where a package made it.
+const systemStorage = "/var/lib/camcensus"
+
+// storageDir makes the directory of the inventory: the named one, else the
+// system's where it can be written, else the user's.
+func storageDir(named string) (string, error) {
+	if named != "" {
+		return named, makeStorage(named)
+	}
+	if makeStorage(systemStorage) == nil {
+		return systemStorage, nil
+	}
+	dir, err := userStorage()
+	if err != nil {
+		return "", err
+	}
+	return dir, makeStorage(dir)
+}
+
+// userStorage is the home of an agent that runs for one user.
+func userStorage() (string, error) {
+	state := os.Getenv("XDG_STATE_HOME")
+	if state == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("storage: no home directory; name one with --storage.path: %w", err)
+		}
+		state = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(state, "camcensus"), nil
+}
+
+// findStorage is storageDir for commands that only use what is there: the
+// first of its candidates that holds an inventory.
+func findStorage(named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	candidates := []string{systemStorage}
+	if own, err := userStorage(); err == nil {
+		candidates = append(candidates, own)
+	}
+	for _, dir := range candidates {
+		if _, err := os.Stat(filepath.Join(dir, inventory.FileName)); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("no inventory in %s: name its directory with --storage.path", strings.Join(candidates, " or "))
+}
+
+// makeStorage makes the directory and tries to write there.
+func makeStorage(dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("storage: %w (name another with --storage.path)", err)
+	}
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("storage: %w (name another with --storage.path)", err)
+	}
+	f.Close()
+	return os.Remove(f.Name())
+}

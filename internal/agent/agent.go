@@ -1,0 +1,208 @@
+// Package agent builds the loop from a configuration and runs it: sightings
+// into the inventory, the next question to the host, its answer into the
+// evidence, an identity and its verdicts out of it.
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"camcensus/discovery"
+	"camcensus/exporter"
+	"camcensus/fingerprint"
+	"camcensus/fingerprint/probe"
+	"camcensus/internal/config"
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+// Options are what an agent is built from.
+type Options struct {
+	Config      config.Config
+	ConfigFile  string // read again on reload; "" = none
+	StoragePath string // "" keeps the inventory in memory
+	Version     string
+	Log         *zap.Logger
+	Now         func() time.Time // nil = time.Now
+
+	// Plan makes it a dry run: each packet is told, none is sent.
+	Plan func(discovery.Packet)
+	// Record is given every piece of evidence as it comes in. May be nil.
+	Record func(discovery.Record)
+}
+
+// Agent is one site's agent.
+type Agent struct {
+	opts  Options
+	log   *zap.Logger
+	now   func() time.Time
+	start time.Time
+
+	settings    atomic.Pointer[settings]
+	wire        *discovery.Wire
+	inventory   *inventory.Inventory
+	prober      *probe.Prober
+	credentials *probe.Credentials // nil: no login, ever
+	sources     atomic.Pointer[[]source]
+	relisten    chan struct{} // the sources were built anew
+
+	hosts    *hostQueue
+	coverage *coverageBook
+	counts   *counters
+	progress *progress
+	pause    *pauseState
+	stream   *broadcaster
+	names    *recordNames
+
+	ready    atomic.Bool
+	reload   reloadState
+	rescan   chan struct{}
+	cycleNum atomic.Int64
+	last     lastCycle
+}
+
+// settings are what a reload swaps.
+type settings struct {
+	config config.Config
+	judge  *Judge
+}
+
+// lastCycle is when cycles ended and begin.
+type lastCycle struct {
+	mu        sync.Mutex
+	begun     time.Time
+	completed time.Time
+	next      time.Time
+	durations exporter.Durations
+}
+
+// New builds an agent: it reads rules, policies and the stored inventory, but
+// sends nothing yet. ctx ends what New starts.
+func New(ctx context.Context, o Options) (*Agent, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a := &Agent{
+		opts: o, log: o.Log, now: o.Now, start: o.Now(),
+		coverage: newCoverageBook(), counts: newCounters(), progress: newProgress(),
+		stream: newBroadcaster(), rescan: make(chan struct{}, 1), relisten: make(chan struct{}, 1), names: newRecordNames(),
+	}
+	a.hosts = newHostQueue()
+	if err := a.load(o.Config); err != nil {
+		return nil, err
+	}
+	scope, err := currentScope(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	a.wire = discovery.NewWire(scope, discovery.WireOptions{
+		Rate: o.Config.Discovery.Rate, ListenOnly: o.Config.Mode == config.ModeListen,
+		Plan: o.Plan, Log: o.Log,
+	})
+	sources, err := buildSources(a.wire, o.Config, o.Log, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	a.sources.Store(&sources)
+	if file := o.Config.Fingerprint.CredentialsFile; file != "" {
+		if a.credentials, err = probe.LoadCredentials(file); err != nil {
+			return nil, err
+		}
+	}
+	a.prober = probe.New(probe.Options{
+		Wire: a.wire, Timeout: o.Config.Fingerprint.Timeout.D(),
+		UserAgent: userAgent(o.Version, o.Config.Site.Contact), Credentials: a.credentials, Log: o.Log, Now: o.Now,
+	})
+	if err := a.openInventory(ctx); err != nil {
+		return nil, err
+	}
+	a.pause = loadPause(o.StoragePath)
+	a.progress.onChange(a.stream.progress)
+	a.reload.succeeded(a.now())
+	a.ready.Store(true)
+	return a, nil
+}
+
+// Close lets go of the store.
+func (a *Agent) Close() error { return a.inventory.Close() }
+
+func userAgent(version, contact string) string {
+	if contact == "" {
+		return "camcensus/" + version
+	}
+	return fmt.Sprintf("camcensus/%s (+%s)", version, discovery.CleanText([]byte(contact), 128))
+}
+
+// load makes a configuration the current one, or says why it cannot be.
+func (a *Agent) load(c config.Config) error {
+	registry, err := Registry(a.opts.StoragePath)
+	if err != nil {
+		return err
+	}
+	judge, err := NewJudge(JudgeOptions{
+		Lists: c.Policy.Lists, PolicyFiles: c.Policy.Files, RuleFiles: c.Fingerprint.Rules, Registry: registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.settings.Store(&settings{config: c, judge: judge})
+	return nil
+}
+
+// sourceList is the sources at work.
+func (a *Agent) sourceList() []source { return *a.sources.Load() }
+
+func (a *Agent) config() config.Config { return a.settings.Load().config }
+func (a *Agent) judge() *Judge         { return a.settings.Load().judge }
+
+func (a *Agent) openInventory(ctx context.Context) error {
+	c := a.config()
+	inv, err := inventory.Open(ctx, inventory.Options{
+		Dir: a.opts.StoragePath, Site: c.Site.Name, MissingAfter: c.Inventory.MissingAfter,
+		Retention: inventory.Retention{
+			Unclassified: c.Inventory.Retention.Unclassified.D(), NonCamera: c.Inventory.Retention.NonCamera.D(),
+			RandomMAC: c.Inventory.Retention.RandomMAC.D(), Devices: c.Inventory.Retention.Devices.D(),
+		},
+		Hostnames: string(c.Inventory.Hostnames), Now: a.now, Log: a.log,
+		Judge: func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+			return a.judge().AssessDevice(d, ev, a.now())
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.inventory = inv
+	return nil
+}
+
+// acquired is the device's date of acquisition, zero when nobody noted it.
+func acquired(d inventory.Device) time.Time {
+	t, err := time.Parse(time.DateOnly, d.Annotations.Acquired)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// currentScope reads the machine's interfaces and makes the scope of c.
+func currentScope(c config.Config) (*discovery.Scope, error) {
+	all, err := discovery.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("agent: read the interfaces: %w", err)
+	}
+	return discovery.NewScope(all, discovery.ScopeOptions{
+		Interfaces: c.Interfaces, Networks: c.NetworkStrings(), Exclude: c.Exclusions(),
+	})
+}
+
+// routed tells whether an address is reached through a router only.
+func (a *Agent) routed(ip netip.Addr) bool {
+	n, ok := a.wire.Scope().NetworkOf(ip)
+	return ok && !n.Connected
+}

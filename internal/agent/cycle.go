@@ -1,0 +1,297 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"camcensus/discovery"
+	"camcensus/internal/inventory"
+)
+
+// cycles runs cycle after cycle: at interval from start to start, with a
+// jitter of a twentieth, or at once when asked to. A cycle that outlasts the
+// interval runs on; the next starts at its end.
+func (a *Agent) cycles(ctx context.Context) error {
+	for ctx.Err() == nil {
+		begun := a.now()
+		if !a.silent() {
+			a.cycle(ctx)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		interval := a.config().Discovery.Interval.D()
+		jitter := time.Duration(rand.Int64N(int64(interval)/20 + 1))
+		next := begun.Add(interval + jitter)
+		if now := a.now(); next.Before(now) {
+			next = now
+		}
+		a.last.scheduled(next)
+		a.stream.status()
+		a.await(ctx, next)
+	}
+	return nil
+}
+
+// await returns at the given time, on a rescan, or when silence ends.
+func (a *Agent) await(ctx context.Context, next time.Time) {
+	wasSilent := a.silent()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.rescan:
+			return
+		case <-tick.C:
+			if a.now().After(next) || (wasSilent && !a.silent()) {
+				return
+			}
+			a.followSilence()
+		}
+	}
+}
+
+// cycle is one full round of discovery and probing over the scope.
+func (a *Agent) cycle(ctx context.Context) {
+	begun := a.now()
+	number := int(a.cycleNum.Add(1))
+	a.followSilence()
+	a.wire.NewCycle()
+	a.coverage.begin()
+	a.knowNetworks()
+	a.progress.begin(number, begun, len(a.sourceList()))
+	a.askSources(ctx, number)
+	a.offerKnown()
+	a.progress.phase("identify", 0, a.hosts.pending())
+	a.checkPresence(ctx)
+	most := a.hosts.pending()
+	a.hosts.waitIdle(ctx, func(pending int) {
+		most = max(most, pending)
+		a.progress.phase("identify", most-pending, most)
+	})
+	if ctx.Err() != nil {
+		a.progress.end()
+		return
+	}
+	end := a.cycleEnd(number)
+	a.inventory.EndCycle(end)
+	a.tellNetworks()
+	a.last.finished(begun, a.now())
+	a.progress.end()
+	a.hosts.forget(a.stillKnown())
+	a.stream.status()
+	a.log.Info("cycle done", zap.Int("cycle", number), zap.Duration("took", a.now().Sub(begun).Round(time.Millisecond)),
+		zap.Int("devices", len(a.inventory.Devices())), zap.Int("networks_covered", len(end.Covered)))
+}
+
+// askSources lets every source put its questions, all at the same time: Wire
+// keeps them to one budget.
+func (a *Agent) askSources(ctx context.Context, number int) {
+	known := a.knownAddrs()
+	var wg sync.WaitGroup
+	for _, s := range a.sourceList() {
+		wg.Go(func() {
+			round := discovery.Round{
+				Number: number, Known: known, Covered: a.coverage.add,
+				Progress: func(done, total int) { a.progress.source(s.name, done, total) },
+			}
+			if err := s.Ask(ctx, round, a.observe); err != nil && ctx.Err() == nil {
+				a.log.Warn("source could not ask", zap.String("source", s.name), zap.Error(err))
+			}
+			a.progress.source(s.name, 1, 1)
+		})
+	}
+	wg.Wait()
+}
+
+// knownAddrs are the addresses of devices seen before, in connected networks.
+func (a *Agent) knownAddrs() []netip.Addr {
+	var out []netip.Addr
+	scope := a.wire.Scope()
+	for _, d := range a.inventory.Devices() {
+		if d.State == inventory.Removed || d.Reachability != "ip" {
+			continue
+		}
+		for _, s := range d.IPs {
+			ip, err := netip.ParseAddr(s)
+			if err != nil {
+				continue
+			}
+			if n, ok := scope.NetworkOf(ip); ok && n.Connected {
+				out = append(out, ip)
+			}
+		}
+	}
+	return out
+}
+
+// offerKnown queues hosts whose last questioning is identify_interval ago.
+func (a *Agent) offerKnown() {
+	interval, now := a.config().Discovery.IdentifyInterval.D(), a.now()
+	for _, d := range a.inventory.Devices() {
+		if d.State != inventory.Present || d.Reachability != "ip" || len(d.IPs) == 0 {
+			continue
+		}
+		ip, err := netip.ParseAddr(d.IPs[0])
+		if err != nil || !a.wire.Scope().Contains(ip) {
+			continue
+		}
+		h := host{addr: ip, iface: d.Interface, device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID))}
+		a.hosts.offer(h, func(known *host) bool { return now.Sub(known.askedAt) >= interval })
+	}
+}
+
+// stillKnown tells which addresses the inventory still has.
+func (a *Agent) stillKnown() func(netip.Addr) bool {
+	known := map[string]bool{}
+	for _, d := range a.inventory.Devices() {
+		for _, ip := range d.IPs {
+			known[ip] = true
+		}
+	}
+	return func(ip netip.Addr) bool { return known[ip.String()] }
+}
+
+// cycleEnd says which networks were really covered. A network in which nobody
+// answered although devices are known there was not: it is us who were blind.
+func (a *Agent) cycleEnd(number int) inventory.CycleEnd {
+	end := inventory.CycleEnd{Number: number, Time: a.now()}
+	for _, c := range a.coverage.covered() {
+		if c.Answered == 0 && (a.presentIn(c.Network) >= blindFrom || !a.linkUp(c.Network)) {
+			end.Blind = append(end.Blind, c.Network)
+			continue
+		}
+		end.Covered = append(end.Covered, c.Network)
+	}
+	return end
+}
+
+// blindFrom is how many devices must fall silent in one cycle before the
+// silence is taken for our own blindness.
+const blindFrom = 3
+
+func (a *Agent) presentIn(p netip.Prefix) int {
+	n := 0
+	for _, d := range a.inventory.Devices() {
+		if d.State == inventory.Present && len(d.IPs) > 0 {
+			if ip, err := netip.ParseAddr(d.IPs[0]); err == nil && p.Contains(ip) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// linkUp tells whether the interface of a connected network has a carrier.
+func (a *Agent) linkUp(p netip.Prefix) bool {
+	for _, n := range a.wire.Scope().Networks {
+		if n.Prefix != p || !n.Connected {
+			continue
+		}
+		for _, i := range a.wire.Scope().Interfaces {
+			if i.Name == n.Interface {
+				return i.Running
+			}
+		}
+	}
+	return true
+}
+
+// knowNetworks makes every network of the scope stand in the coverage.
+func (a *Agent) knowNetworks() {
+	interval, now := a.config().Discovery.Interval.D(), a.now()
+	for _, n := range a.wire.Scope().Networks {
+		every := interval
+		if !n.Connected {
+			every = max(interval, 24*time.Hour)
+		}
+		a.coverage.know(n.Prefix, every, now)
+	}
+}
+
+// checkPresence asks, where no sweep covers a connected network, whether the
+// devices known there are still there: one connection to a port each is known
+// to serve. A network whose every device was asked counts as covered.
+func (a *Agent) checkPresence(ctx context.Context) {
+	swept := map[netip.Prefix]bool{}
+	for _, c := range a.coverage.covered() {
+		swept[c.Network] = true
+	}
+	since := a.progress.started()
+	for _, n := range a.wire.Scope().Networks {
+		if swept[n.Prefix] || !n.Connected || !n.Prefix.Addr().Is4() {
+			continue
+		}
+		a.checkNetwork(ctx, n, since)
+	}
+}
+
+func (a *Agent) checkNetwork(ctx context.Context, n discovery.Network, since time.Time) {
+	c := discovery.Coverage{Network: n.Prefix, Source: "sweep"}
+	for _, d := range a.inventory.Devices() {
+		if d.State == inventory.Removed || len(d.IPs) == 0 {
+			continue
+		}
+		ip, err := netip.ParseAddr(d.IPs[0])
+		if err != nil || !n.Prefix.Contains(ip) {
+			continue
+		}
+		c.Tried++
+		if !d.LastSeen.Before(since) {
+			c.Answered++
+			continue
+		}
+		if a.answersStill(ctx, d, ip) {
+			c.Answered++
+		}
+	}
+	c.Finished = a.now()
+	if c.Tried > 0 && ctx.Err() == nil {
+		a.coverage.add(c)
+	}
+}
+
+// answersStill connects to a port that the device served before; a refusal is
+// a sign of life as well.
+func (a *Agent) answersStill(ctx context.Context, d inventory.Device, ip netip.Addr) bool {
+	for _, e := range a.inventory.Evidence(d.ID) {
+		if !e.Solicited || e.Port == 0 {
+			continue
+		}
+		conn, err := a.wire.For("sweep").DialTCP(ctx, netip.AddrPortFrom(ip, uint16(e.Port)), d.Interface)
+		if err == nil {
+			conn.Close()
+		} else if !errors.Is(err, syscall.ECONNREFUSED) {
+			return false
+		}
+		a.observe(discovery.Sighting{Time: a.now(), Source: "sweep", Interface: d.Interface, IP: ip})
+		return true
+	}
+	return false
+}
+
+// tellNetworks puts it into the event chain when a network is lost or back.
+func (a *Agent) tellNetworks() {
+	for _, n := range a.coverage.turned(a.now()) {
+		why := "a sweep of it finished"
+		if !n.Up {
+			why = "no sweep of it finished in two intervals"
+		}
+		a.inventory.NetworkEvent(n.Network.String(), n.Up, why)
+	}
+}
+
+func (l *lastCycle) scheduled(next time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next = next
+}

@@ -1,0 +1,115 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"camcensus/exporter"
+	"camcensus/internal/inventory"
+)
+
+// The reads and edits of the API: each is one call of the inventory and, for
+// an edit, a new judgement and a change on the live stream.
+
+// Device finds one device by its id or an alias.
+func (a *Agent) Device(id string) (inventory.Device, bool) { return a.inventory.Device(id) }
+
+// Events returns events, newest first.
+func (a *Agent) Events(ctx context.Context, q exporter.EventQuery) ([]inventory.Event, string, error) {
+	events, next, err := a.inventory.Events(ctx, inventory.EventQuery{
+		Device: q.Device, Event: q.Event, Since: q.Since, Until: q.Until, Limit: q.Limit, Cursor: q.Cursor,
+	})
+	return events, next, explained(err)
+}
+
+// Except stores an exception and returns it with its id.
+func (a *Agent) Except(device string, e inventory.Exception) (inventory.Exception, error) {
+	e, err := a.inventory.Except(device, e)
+	return e, a.edited(device, err)
+}
+
+// Unexcept withdraws an exception.
+func (a *Agent) Unexcept(device, exception, by string) error {
+	return a.edited(device, a.inventory.Unexcept(device, exception, by))
+}
+
+// Remove notes that a device was taken away.
+func (a *Agent) Remove(device, reason, by string) error {
+	return a.edited(device, a.inventory.Remove(device, reason, by))
+}
+
+// Determine records a person's finding; nil withdraws it.
+func (a *Agent) Determine(device string, d *inventory.Determination, by string) error {
+	return a.edited(device, a.inventory.Determine(device, d, by))
+}
+
+// Annotate sets the annotations that the patch names.
+func (a *Agent) Annotate(device string, p exporter.AnnotationPatch, by string) error {
+	return a.edited(device, a.inventory.Annotate(device, inventory.AnnotationPatch(p), by))
+}
+
+// edited judges the device anew, since a finding or a date may have changed,
+// and shows it.
+func (a *Agent) edited(device string, err error) error {
+	if err != nil {
+		return explained(err)
+	}
+	a.assess(device)
+	if d, ok := a.inventory.Device(device); ok {
+		a.stream.device(d)
+	}
+	return nil
+}
+
+// explained turns the inventory's errors into those the API knows.
+func explained(err error) error {
+	var cursor *inventory.CursorError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, inventory.ErrNoDevice):
+		return fmt.Errorf("%w: %w", exporter.ErrNotFound, err)
+	case errors.Is(err, inventory.ErrInvalid), errors.As(err, &cursor):
+		return fmt.Errorf("%w: %w", exporter.ErrInvalid, err)
+	case errors.Is(err, inventory.ErrReadOnly):
+		return fmt.Errorf("%w: %w", exporter.ErrUnable, err)
+	}
+	return err
+}
+
+// Export writes the inventory or the audit report.
+func (a *Agent) Export(ctx context.Context, w io.Writer, o exporter.ExportOptions) error {
+	return a.inventory.Export(ctx, w, inventory.ExportOptions{
+		Format: o.Format, From: o.From, To: o.To, Lang: o.Lang, Report: a.reportFacts(),
+	})
+}
+
+// reportFacts are what the audit report says beside the devices.
+func (a *Agent) reportFacts() inventory.ReportFacts {
+	s := a.Snapshot()
+	f := inventory.ReportFacts{
+		Property: s.Site.Property, Organisation: s.Site.Organisation, Contact: s.Site.Contact, Version: s.Version.Version,
+		NotInScope: s.NotInScope, Exclusions: a.wire.Scope().Exclusions, Notes: s.Notes,
+		RulesVersion:       fmt.Sprintf("%s (%d rules, %d makers)", s.Data.RulesVersion, s.Data.Rules, s.Data.Makers),
+		RegistryVersion:    fmt.Sprintf("%s of %s", s.Data.OUIVersion, s.Data.OUIDate),
+		UnassessedChannels: s.Unassessed, RecordersChannelsUnknown: s.ChannelsUnknown,
+	}
+	for _, p := range s.Policies {
+		f.Policies = append(f.Policies, inventory.ReportPolicy{
+			Name: p.Name, Title: p.Title, Version: p.Version, Issuer: p.Issuer, Verb: p.Verb, Source: p.Source,
+			ReviewedOn: p.ReviewedOn, Instruction: p.Instruction, NotAssessed: p.NotAssessed,
+		})
+	}
+	for _, n := range s.Networks {
+		f.Networks = append(f.Networks, inventory.ReportNetwork{
+			Network: n.Network, Tried: n.Tried, Answered: n.Answered, Excluded: n.Excluded, Unreachable: n.Unreachable,
+			LastSweep: n.LastSweep, Up: n.Up, Reason: n.Reason,
+		})
+	}
+	for _, src := range s.Sources {
+		f.Sources = append(f.Sources, src.Status)
+	}
+	return f
+}

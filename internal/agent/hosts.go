@@ -1,0 +1,171 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"camcensus/fingerprint"
+)
+
+// host is one address that questions may go to, and what was asked there. It
+// is owned by the queue while queued and by one worker while busy.
+type host struct {
+	addr   netip.Addr
+	iface  string
+	mac    net.HardwareAddr
+	device string
+	ports  []uint16 // found open by the sweep
+
+	asked   []fingerprint.Asked
+	askedAt time.Time // when the last round of questions ended
+
+	queued, busy, again bool
+}
+
+// sinceAsked is how long ago the last round of questions ended.
+func (h *host) sinceAsked(now time.Time) time.Duration { return now.Sub(h.askedAt) }
+
+// passSince is when the present pass over the host began: with its oldest
+// question that still counts, or now.
+func (h *host) passSince(now time.Time) time.Time {
+	if len(h.asked) > 0 && h.asked[0].Time.Before(now) {
+		return h.asked[0].Time
+	}
+	return now
+}
+
+// hostQueue hands hosts to the workers, each host to one worker at a time.
+type hostQueue struct {
+	mu    sync.Mutex
+	hosts map[netip.Addr]*host
+	order []*host
+	wake  chan struct{} // closed and renewed when a host is queued or done
+	busy  int
+}
+
+func newHostQueue() *hostQueue {
+	return &hostQueue{hosts: map[netip.Addr]*host{}, wake: make(chan struct{})}
+}
+
+// offer notes what a sighting says of the host and queues it when due says so.
+func (q *hostQueue) offer(s host, due func(*host) bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	h := q.hosts[s.addr]
+	if h == nil {
+		h = &host{addr: s.addr, askedAt: s.askedAt}
+		q.hosts[s.addr] = h
+	}
+	if s.mac != nil {
+		if h.mac != nil && !bytes.Equal(h.mac, s.mac) && !h.busy {
+			h.asked, h.askedAt, h.ports = nil, time.Time{}, nil // another device took the address
+		}
+		h.mac = bytes.Clone(s.mac)
+	}
+	if s.iface != "" {
+		h.iface = s.iface
+	}
+	h.device = s.device
+	for _, p := range s.ports {
+		if !slices.Contains(h.ports, p) && len(h.ports) < 16 {
+			h.ports = append(h.ports, p)
+		}
+	}
+	switch {
+	case !due(h) || h.queued:
+	case h.busy:
+		h.again = true
+	default:
+		q.push(h)
+	}
+}
+
+func (q *hostQueue) push(h *host) {
+	h.queued = true
+	q.order = append(q.order, h)
+	q.signal()
+}
+
+func (q *hostQueue) signal() {
+	close(q.wake)
+	q.wake = make(chan struct{})
+}
+
+// take waits for a host to ask; nil when ctx ends.
+func (q *hostQueue) take(ctx context.Context) *host {
+	for {
+		q.mu.Lock()
+		if len(q.order) > 0 {
+			h := q.order[0]
+			q.order = q.order[1:]
+			h.queued, h.busy = false, true
+			q.busy++
+			q.mu.Unlock()
+			return h
+		}
+		wake := q.wake
+		q.mu.Unlock()
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// done gives the host back; it is queued again when something new was heard
+// of it meanwhile.
+func (q *hostQueue) done(h *host) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	h.busy = false
+	q.busy--
+	if h.again {
+		h.again = false
+		q.push(h)
+		return
+	}
+	q.signal()
+}
+
+// pending is how many hosts wait or are being asked.
+func (q *hostQueue) pending() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.order) + q.busy
+}
+
+// waitIdle returns when no host waits or is being asked.
+func (q *hostQueue) waitIdle(ctx context.Context, each func(pending int)) {
+	for {
+		q.mu.Lock()
+		n, wake := len(q.order)+q.busy, q.wake
+		q.mu.Unlock()
+		each(n)
+		if n == 0 {
+			return
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// forget drops hosts that keep answers for, so that the table follows the
+// inventory.
+func (q *hostQueue) forget(keep func(netip.Addr) bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for addr, h := range q.hosts {
+		if !h.busy && !h.queued && !keep(addr) {
+			delete(q.hosts, addr)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package agent
+
+import (
+	"context"
+
+	"camcensus/discovery"
+	"camcensus/fingerprint"
+	"camcensus/fingerprint/probe"
+	"camcensus/internal/inventory"
+)
+
+// work asks hosts until ctx ends.
+func (a *Agent) work(ctx context.Context) {
+	for {
+		h := a.hosts.take(ctx)
+		if h == nil {
+			return
+		}
+		a.interrogate(ctx, h)
+		a.hosts.done(h)
+	}
+}
+
+// interrogate asks one host question after question, until no active
+// policy's verdict can change and its class is known, its budget is used up,
+// or nothing is left to ask.
+func (a *Agent) interrogate(ctx context.Context, h *host) {
+	if h.sinceAsked(a.now()) >= a.config().Discovery.IdentifyInterval.D() {
+		h.asked = nil
+	}
+	since, asked := a.now(), false
+	for ctx.Err() == nil && !a.silent() {
+		id, ev := a.assess(h.device)
+		q, more := fingerprint.Next(fingerprint.State{
+			Evidence: ev, Identity: id, Asked: h.asked, Ports: h.ports, Swept: len(h.ports) > 0 && a.routed(h.addr),
+			IP: h.addr, Routed: a.routed(h.addr), Settled: a.judge().Settled(id),
+			Login: a.credentials.For(h.addr), Now: a.now(), Since: h.passSince(since),
+		})
+		if !more {
+			break
+		}
+		ans := a.prober.Ask(ctx, probe.Target{IP: h.addr, Interface: h.iface, MAC: h.mac, Class: id.Class}, q)
+		if ans.Failure == fingerprint.FailedCancelled {
+			break
+		}
+		a.counts.probe(q.Probe, ans.Failure)
+		asked = true
+		h.asked = append(h.asked, ans.Asked(q, a.now()))
+		for _, rec := range ans.Records {
+			a.answer(h, rec)
+		}
+		if ans.Failure == fingerprint.FailedBudget || ans.Failure == fingerprint.FailedScope {
+			break
+		}
+	}
+	if asked {
+		h.askedAt = a.now()
+	}
+	a.assess(h.device)
+}
+
+// answer takes one answer of the host into the inventory.
+func (a *Agent) answer(h *host, rec discovery.Record) {
+	rec.IP, rec.Interface = h.addr.String(), h.iface
+	rec.Host = rec.IP
+	if rec.Time.IsZero() {
+		rec.Time = a.now()
+	}
+	rec.Time = rec.Time.UTC()
+	evidence := a.judge().parsers.Evidence(rec, true)
+	seen := a.inventory.Observe(inventory.Observation{
+		Time: rec.Time, Interface: h.iface, IP: h.addr, MAC: h.mac,
+		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true,
+	})
+	a.keep(seen.Device, rec)
+	h.device = seen.Device
+}
+
+// assess identifies and judges a device from all its evidence and commits the
+// outcome.
+func (a *Agent) assess(device string) (fingerprint.Identity, []fingerprint.Evidence) {
+	ev := a.inventory.Evidence(device)
+	d, _ := a.inventory.Device(device)
+	id, verdicts := a.judge().AssessDevice(d, ev, a.now())
+	a.inventory.Commit(device, id, verdicts, a.now())
+	if a.stream.watched() {
+		if d, ok := a.inventory.Device(device); ok {
+			a.stream.device(d)
+		}
+	}
+	return id, ev
+}

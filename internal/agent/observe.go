@@ -1,0 +1,197 @@
+package agent
+
+import (
+	"net"
+	"net/netip"
+	"time"
+	"unicode/utf8"
+
+	"camcensus/discovery"
+	"camcensus/fingerprint"
+	"camcensus/internal/inventory"
+)
+
+// observe takes one sighting into the inventory and, where it says something
+// new of a host that may be asked, offers the host to the workers. It is the
+// sources' Sink.
+func (a *Agent) observe(s discovery.Sighting) {
+	if s.Time.IsZero() {
+		s.Time = a.now()
+	}
+	s.IP = s.IP.Unmap().WithZone("")
+	scope := a.wire.Scope()
+	a.counts.sighting(s.Source, s.Interface, s.Time)
+	reach, ok := a.admit(scope, s)
+	if !ok {
+		return
+	}
+	rec := recordOf(s)
+	evidence := a.judge().parsers.Evidence(rec, s.Solicited)
+	if a.excludedByContent(scope, s.IP, evidence) {
+		return
+	}
+	seen := a.inventory.Observe(inventory.Observation{
+		Time: s.Time, Source: s.Source, Interface: s.Interface, IP: s.IP, MAC: s.MAC,
+		Kind: s.Kind, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
+		Reachability: reach, Departed: s.Departed, Solicited: s.Solicited,
+	})
+	a.progress.sighted(seen.Device)
+	a.keep(seen.Device, rec)
+	a.follow(s, reach, seen)
+}
+
+// admit decides whether the sighting belongs to this site, and how its host
+// can be reached.
+func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach string, ok bool) {
+	if _, no := scope.ExcludedMAC(s.MAC); no {
+		a.wire.Learn(s.IP, s.MAC)
+		return "", false
+	}
+	if !s.IP.IsValid() {
+		return "layer2", len(s.MAC) == 6 && s.Interface != ""
+	}
+	if _, no := scope.Excluded(s.IP); no {
+		return "", false
+	}
+	if s.IP.IsUnspecified() || s.IP.IsMulticast() {
+		return "", false
+	}
+	if scope.Contains(s.IP) {
+		return "ip", true
+	}
+	if s.IP.Is6() && s.IP.IsLinkLocalUnicast() {
+		// The host's other addresses say how it is reached, if it has any.
+		return "", onScopedInterface(scope, s.Interface)
+	}
+	// A foreign subnet on our own wire: a factory address, a wrong mask.
+	local := s.IP.IsPrivate() || s.IP.IsLinkLocalUnicast()
+	return "layer2", local && onScopedInterface(scope, s.Interface)
+}
+
+func onScopedInterface(scope *discovery.Scope, name string) bool {
+	for _, n := range scope.Networks {
+		if n.Connected && n.Interface == name && name != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// excludedByContent holds a MAC exclusion where only the payload names the
+// MAC.
+func (a *Agent) excludedByContent(scope *discovery.Scope, ip netip.Addr, ev []fingerprint.Evidence) bool {
+	for _, e := range ev {
+		if e.Field != "mac" {
+			continue
+		}
+		mac, err := net.ParseMAC(e.Value)
+		if err != nil {
+			continue
+		}
+		if _, no := scope.ExcludedMAC(mac); no {
+			a.wire.Learn(ip, mac)
+			return true
+		}
+	}
+	return false
+}
+
+// follow does what a taken sighting asks for: learn the address, queue the
+// host, or judge anew what can only be heard.
+func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) {
+	if reach != "ip" || s.Departed {
+		if seen.Changed || seen.New {
+			a.assess(seen.Device)
+		}
+		return
+	}
+	a.wire.Learn(s.IP, s.MAC)
+	if s.IP.IsLinkLocalUnicast() && s.IP.Is6() && a.hasOtherAddress(seen.Device) {
+		if seen.Changed {
+			a.assess(seen.Device)
+		}
+		return
+	}
+	h := host{addr: s.IP, iface: s.Interface, mac: s.MAC, device: seen.Device}
+	if s.Source == "sweep" && s.Port != 0 {
+		h.ports = []uint16{s.Port}
+	}
+	interval := a.config().Discovery.IdentifyInterval.D()
+	if !seen.New {
+		h.askedAt = lastAsked(a.inventory.Evidence(seen.Device))
+	}
+	a.hosts.offer(h, func(known *host) bool {
+		return seen.New || seen.Changed || s.Time.Sub(known.askedAt) >= interval
+	})
+}
+
+// hasOtherAddress tells whether the device can be asked by an address that is
+// no IPv6 link-local one.
+func (a *Agent) hasOtherAddress(device string) bool {
+	d, ok := a.inventory.Device(device)
+	if !ok {
+		return false
+	}
+	for _, s := range d.IPs {
+		if ip, err := netip.ParseAddr(s); err == nil && !(ip.Is6() && ip.IsLinkLocalUnicast()) {
+			return true
+		}
+	}
+	return false
+}
+
+// lastAsked is when the newest answer to a question of ours came in: after a
+// restart the stored evidence tells whom not to ask again.
+func lastAsked(ev []fingerprint.Evidence) time.Time {
+	var t time.Time
+	for _, e := range ev {
+		if e.Solicited && e.Seen.After(t) {
+			t = e.Seen
+		}
+	}
+	return t
+}
+
+// recordOf writes a sighting as an evidence record.
+func recordOf(s discovery.Sighting) discovery.Record {
+	r := discovery.Record{
+		Time: s.Time.UTC(), Interface: s.Interface, VLAN: int(s.VLAN), Kind: s.Kind,
+		Port: int(s.Port), Path: s.Path, Truncated: s.Truncated,
+	}
+	if s.Kind == "" {
+		r.Kind = s.Source
+	}
+	if s.IP.IsValid() {
+		r.IP = s.IP.String()
+		r.Host = r.IP
+		if s.Port != 0 {
+			r.From = netip.AddrPortFrom(s.IP, s.Port).String()
+		}
+	}
+	if len(s.MAC) == 6 {
+		r.MAC = s.MAC.String()
+		if r.Host == "" {
+			r.Host = r.MAC
+		}
+	}
+	setRaw(&r, s.Raw)
+	return r
+}
+
+func setRaw(r *discovery.Record, raw []byte) {
+	if utf8.Valid(raw) {
+		r.Raw = string(raw)
+		return
+	}
+	r.Base64 = append([]byte(nil), raw...)
+}
+
+// hostname is the name a host gave itself, by DHCP or mDNS.
+func hostname(ev []fingerprint.Evidence) string {
+	for _, e := range ev {
+		if (e.Source == "dhcp" && e.Field == "hostname") || (e.Source == "mdns" && e.Field == "host") {
+			return e.Value
+		}
+	}
+	return ""
+}
