@@ -93,6 +93,7 @@ func plug(t *testing.T, f *farSide, near, nearAddr string, farAddrs ...string) {
 			must(netlink.AddrAdd(far, address(t, a)))
 		}
 		must(netlink.LinkSetUp(far))
+		waitForLinkLocal(t, near+"f")
 	})
 	waitForLinkLocal(t, near)
 }
