@@ -138,8 +138,23 @@ func (s *Source) ask(ctx context.Context, i discovery.Interface, conns map[int]*
 		if conn == nil || !Carries(i, s.talk.Sockets[q.Socket].V6) {
 			continue
 		}
+		q.To = onLoopback(i, q.To)
 		senders.Go(func() { s.repeat(ctx, i.Name, conn, q) })
 	}
+}
+
+// onLoopback is the destination as the loopback interface, where the demo's
+// devices live, has it: it knows no limited broadcast.
+func onLoopback(i discovery.Interface, to netip.AddrPort) netip.AddrPort {
+	if !i.Loopback || to.Addr() != Broadcast {
+		return to
+	}
+	for _, p := range i.Prefixes {
+		if p.Addr().Is4() {
+			return netip.AddrPortFrom(discovery.Broadcast(p), to.Port())
+		}
+	}
+	return to
 }
 
 // repeat sends the same bytes at each of the question's times.
