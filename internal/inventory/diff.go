@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,7 +30,8 @@ type Change struct {
 	State        State   `json:"state"` // at the end of the period
 	Events       []Event `json:"events"`
 
-	fresh, back, gone, other bool
+	seqs              []int64 // of Events, until they are read
+	fresh, back, gone bool
 }
 
 // maxChangeEvents bounds the events shown of one device; the latest are kept.
@@ -46,22 +48,26 @@ func (i *Inventory) Diff(ctx context.Context, from, to time.Time) (*Diff, error)
 		return nil, fmt.Errorf("inventory: diff: %s is not before %s", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
 	by := map[string]*Change{}
-	err := i.eachEvent(ctx, from, to, func(e Event) {
-		if e.Device == "" {
+	err := i.eachName(ctx, from, to, func(seq int64, device, event []byte) {
+		if len(device) == 0 {
 			return
 		}
-		c := by[e.Device]
+		c := by[string(device)]
 		if c == nil {
-			c = &Change{Device: e.Device, State: Present}
-			by[e.Device] = c
+			c = &Change{Device: string(device), State: Present}
+			by[c.Device] = c
 		}
-		c.add(e)
+		c.add(seq, event)
 	})
+	if err == nil {
+		by = i.foldMerged(by)
+		err = i.fillEvents(ctx, by)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("inventory: diff: %w", err)
 	}
 	d := &Diff{From: from, To: to, New: []Change{}, Gone: []Change{}, Returned: []Change{}, Changed: []Change{}}
-	for _, c := range i.foldMerged(by) {
+	for _, c := range by {
 		i.portray(c)
 		list := &d.Changed
 		switch {
@@ -82,19 +88,21 @@ func (i *Inventory) Diff(ctx context.Context, from, to time.Time) (*Diff, error)
 	return d, nil
 }
 
-func (c *Change) add(e Event) {
-	switch e.Event {
+func (c *Change) add(seq int64, event []byte) {
+	switch string(event) {
 	case "appeared":
 		c.fresh = true
-	case "missing", "removed":
-		c.gone, c.State = true, State(e.To)
+	case "missing":
+		c.gone, c.State = true, Missing
+	case "removed":
+		c.gone, c.State = true, Removed
 	case "returned":
 		c.gone, c.back, c.State = false, true, Present
 	}
-	if len(c.Events) == maxChangeEvents {
-		c.Events = append(c.Events[:0], c.Events[1:]...)
+	if len(c.seqs) == maxChangeEvents {
+		c.seqs = append(c.seqs[:0], c.seqs[1:]...)
 	}
-	c.Events = append(c.Events, e)
+	c.seqs = append(c.seqs, seq)
 }
 
 // foldMerged adds what happened to an id that was merged away to the device it
@@ -109,9 +117,9 @@ func (i *Inventory) foldMerged(by map[string]*Change) map[string]*Change {
 		}
 		if into := by[e.id]; into != nil {
 			delete(by, id)
-			into.Events = append(into.Events, c.Events...)
-			slices.SortFunc(into.Events, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
-			into.Events = into.Events[max(len(into.Events)-maxChangeEvents, 0):]
+			into.seqs = append(into.seqs, c.seqs...)
+			slices.Sort(into.seqs)
+			into.seqs = into.seqs[max(len(into.seqs)-maxChangeEvents, 0):]
 		}
 	}
 	return by
@@ -134,33 +142,74 @@ func (i *Inventory) portray(c *Change) {
 	}
 }
 
-// eachEvent shows the events of a period, oldest first.
-func (i *Inventory) eachEvent(ctx context.Context, from, to time.Time, show func(Event)) error {
-	if i.store != nil {
-		if !i.readOnly {
-			if err := i.Sync(); err != nil {
-				return err
+// eachName shows number, device and name of the events of a period, oldest
+// first: of a long history, no more than is needed. The bytes are the query's
+// own.
+func (i *Inventory) eachName(ctx context.Context, from, to time.Time, show func(seq int64, device, event []byte)) error {
+	if i.store == nil {
+		i.mu.RLock()
+		defer i.mu.RUnlock()
+		for _, e := range i.chain.kept {
+			if !e.Time.Before(from) && e.Time.Before(to) {
+				show(e.Seq, []byte(e.Device), []byte(e.Event))
 			}
 		}
-		since := from.UnixNano()
-		if from.IsZero() {
-			since = 0
-		}
-		return each(ctx, i.store.read, "SELECT seq, time, device, event, was, became, by, evidence, hash FROM events WHERE time >= ? AND time < ? ORDER BY seq",
-			func(r *sql.Rows) error {
-				e, err := scanEvent(r)
-				if err == nil {
-					show(e)
-				}
-				return err
-			}, since, to.UnixNano())
+		return nil
 	}
-	i.mu.RLock()
-	kept := slices.Clone(i.chain.kept)
-	i.mu.RUnlock()
-	for _, e := range kept {
-		if !e.Time.Before(from) && e.Time.Before(to) {
-			show(e)
+	if !i.readOnly {
+		if err := i.Sync(); err != nil {
+			return err
+		}
+	}
+	since := int64(0)
+	if !from.IsZero() {
+		since = from.UnixNano()
+	}
+	var seq int64
+	var device, event sql.RawBytes
+	return each(ctx, i.store.read, "SELECT seq, device, event FROM events NOT INDEXED WHERE time >= ? AND time < ? ORDER BY seq", func(r *sql.Rows) error {
+		err := r.Scan(&seq, &device, &event)
+		show(seq, device, event)
+		return err
+	}, since, to.UnixNano())
+}
+
+// fillEvents reads the events that the changes tell.
+func (i *Inventory) fillEvents(ctx context.Context, by map[string]*Change) error {
+	owner := map[int64]*Change{}
+	var seqs []int64
+	for _, c := range by {
+		for _, seq := range c.seqs {
+			owner[seq] = c
+			seqs = append(seqs, seq)
+		}
+	}
+	slices.Sort(seqs)
+	if i.store == nil {
+		i.mu.RLock()
+		defer i.mu.RUnlock()
+		for _, e := range i.chain.kept {
+			if c := owner[e.Seq]; c != nil {
+				c.Events = append(c.Events, e)
+			}
+		}
+		return nil
+	}
+	for part := range slices.Chunk(seqs, 500) {
+		args := make([]any, len(part))
+		for n := range part {
+			args[n] = part[n]
+		}
+		err := each(ctx, i.store.read, "SELECT seq, time, device, event, was, became, by, evidence, hash FROM events WHERE seq IN (?"+
+			strings.Repeat(", ?", len(part)-1)+") ORDER BY seq", func(r *sql.Rows) error {
+			e, err := scanEvent(r)
+			if c := owner[e.Seq]; c != nil {
+				c.Events = append(c.Events, e)
+			}
+			return err
+		}, args...)
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,0 +1,241 @@
+package inventory
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"camcensus/discovery"
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+func export(t *testing.T, s *site, o ExportOptions) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := s.Export(t.Context(), &b, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestCSVOpensHarmlessly(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.Commit(a, fingerprint.Identity{Manufacturer: "=cmd|'/c calc'!A1", Model: "+1", Brand: "@x", Firmware: "-2", Class: fingerprint.ClassCamera}, nil, s.clock.now())
+	rows, err := csv.NewReader(strings.NewReader(export(t, s, ExportOptions{Format: "csv", To: s.clock.now().Add(day)}))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatal(rows, err)
+	}
+	for _, cell := range rows[1] {
+		if cell != "" && strings.ContainsRune("=+-@", rune(cell[0])) {
+			t.Errorf("%q would be read as a formula", cell)
+		}
+	}
+}
+
+func TestJSONExports(t *testing.T) {
+	s := newSite(t, Options{})
+	for n := range 3 {
+		s.camera(s.see(fmt.Sprintf("10.0.0.%d", n+1), fmt.Sprintf("44:19:b6:00:00:%02x", n)).Device, policy.Banned)
+	}
+	o := ExportOptions{Format: "json", To: s.clock.now().Add(day)}
+	var list struct {
+		Devices []Device
+		Total   int
+	}
+	if err := json.Unmarshal([]byte(export(t, s, o)), &list); err != nil || list.Total != 3 || len(list.Devices) != 3 {
+		t.Fatalf("%+v %v", list, err)
+	}
+	o.Format = "jsonl"
+	if got := strings.Count(export(t, s, o), "\n"); got != 3 {
+		t.Errorf("%d lines", got)
+	}
+	o.To = start
+	o.From = start.Add(-day)
+	if got := export(t, s, o); got != "" {
+		t.Errorf("before anything was seen: %q", got)
+	}
+	o.Format = "xls"
+	if err := s.Export(t.Context(), &bytes.Buffer{}, o); err == nil {
+		t.Error("an unknown format was accepted")
+	}
+}
+
+func TestReportEscapesWhatDevicesSay(t *testing.T) {
+	s := newSite(t, Options{Site: "hq"})
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "<script>alert(1)</script>")...).Device
+	s.Commit(a, fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera, Reasons: []fingerprint.Reason{
+		{Source: "http", Port: 80, Field: "server", Value: "<script>alert(1)</script>", Rule: "x/y", Supports: "Hikvision", Group: "FIRMWARE", Grade: "strong"},
+	}}, []policy.Verdict{{Policy: "us-fcc-covered-list", Verdict: policy.Banned, Verb: "authorise"}}, s.clock.now())
+	for lang, want := range map[string][]string{
+		"en": {"on the list (no new authorisation)", "&lt;script&gt;", "What was not assessed", `lang="en"`},
+		"fr": {"sur la liste", "&lt;script&gt;", "Ce qui n’a pas été évalué", `lang="fr"`},
+	} {
+		got := export(t, s, ExportOptions{Format: "html", Lang: lang, To: s.clock.now().Add(day)})
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: no %q", lang, w)
+			}
+		}
+		if strings.Contains(got, "<script") || strings.Contains(got, "http://") {
+			t.Errorf("%s: runs or loads something", lang)
+		}
+	}
+}
+
+func TestReportHasEveryWordTwice(t *testing.T) {
+	var words map[string]map[string]string
+	if err := json.Unmarshal(reportWords, &words); err != nil {
+		t.Fatal(err)
+	}
+	for key, w := range words {
+		if w["en"] == "" || w["fr"] == "" || len(w) != 2 {
+			t.Errorf("%s: %v", key, w)
+		}
+	}
+	for _, e := range EventNames {
+		if words[e] == nil && e != "network_lost" && e != "network_back" {
+			t.Errorf("no word for event %s", e)
+		}
+	}
+}
+
+func TestDiffSortsChanges(t *testing.T) {
+	s := newSite(t, Options{MissingAfter: 1})
+	old := s.see("10.0.0.1", macA).Device
+	s.camera(old, policy.Banned)
+	back := s.see("10.0.0.2", macB).Device
+	s.camera(back, policy.Banned)
+	if err := s.Remove(back, "scrap", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	s.end(lan)
+	s.clock.pass(30 * day)
+	from := s.clock.now()
+	s.clock.pass(day)
+	fresh := s.see("10.0.0.3", macC).Device
+	s.camera(fresh, policy.Clear)
+	s.see("10.0.0.2", macB)
+	s.end(lan)
+	s.end(lan)
+	s.see("10.0.0.3", macC)
+	s.see("10.0.0.2", macB)
+	s.clock.pass(day)
+	d, err := s.Diff(t.Context(), from, s.clock.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.New) != 1 || d.New[0].Device != fresh || len(d.Gone) != 1 || d.Gone[0].Device != old || len(d.Returned) != 1 || d.Returned[0].Device != back || len(d.Changed) != 0 {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestAssetListIsMatched(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	b := s.see("10.0.0.2", macB).Device
+	s.Commit(b, fingerprint.Identity{Manufacturer: "Axis", Serial: "ACCC8E112233", Class: fingerprint.ClassCamera}, nil, s.clock.now())
+	c := s.see("10.0.0.3", macC).Device
+	s.camera(c, policy.Unknown)
+	list := "\ufeffNom;Adresse MAC;Numéro de série;Adresse IP\nHall;4419.B610.2001;;\nQuai;;accc8e112233;\nToit;00-11-22-33-44-55;;10.0.0.99\nPorte;nonsense;;\n"
+	m, err := s.Import(strings.NewReader(list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Both) != 2 || m.Both[0].Device != a || m.Both[0].By != "mac" || m.Both[1].Device != b || m.Both[1].By != "serial" {
+		t.Errorf("both: %+v", m.Both)
+	}
+	if len(m.OnlyThere) != 2 || m.OnlyThere[1].Note == "" || len(m.OnlyHere) != 1 || m.OnlyHere[0].ID != c {
+		t.Errorf("only there %+v, only here %+v", m.OnlyThere, m.OnlyHere)
+	}
+	if _, err := s.Import(strings.NewReader("colour,size\nred,1\n")); err == nil {
+		t.Error("a list without any identity was accepted")
+	}
+}
+
+// TestFiveYears simulates a site of 500 cameras over five years: moves,
+// outages, replacements, new lists, exceptions.
+func TestFiveYears(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Site: "ottawa-hq", MissingAfter: 3}
+	s := newSite(t, o)
+	rng := rand.New(rand.NewPCG(5, 5))
+	const cameras = 500
+	macs, where := make([]string, cameras), make([]int, cameras)
+	for n := range macs {
+		macs[n], where[n] = fmt.Sprintf("44:19:b6:00:%02x:%02x", n>>8, n&255), n
+	}
+	next := cameras
+	step := 4 // days between the cycles that are played
+	if os.Getenv("CAMCENSUS_FULL") != "" {
+		step = 1
+	}
+	for d := 0; d < 5*365; d += step {
+		for n := range macs {
+			switch rng.IntN(200) {
+			case 0:
+				where[n] = cameras + rng.IntN(500)
+			case 1:
+				continue // off today
+			case 2:
+				if d%28 == 0 {
+					macs[n] = fmt.Sprintf("44:19:b6:%02x:%02x:%02x", 1+next>>16, next>>8&255, next&255)
+					next++
+				}
+			}
+			verdict := []string{policy.Banned, policy.SuspectedV, policy.Unknown, policy.Clear}[(n+d/400)%4]
+			seen := s.see(fmt.Sprintf("10.0.%d.%d", where[n]>>8, where[n]&255), macs[n], ev("http", 80, "server", fmt.Sprintf("App-webs/%d", d/200))...)
+			if seen.Changed {
+				s.Commit(seen.Device, fingerprint.Identity{Manufacturer: "Hikvision", Brand: []string{"LTS", "Hikvision"}[n%2], Model: fmt.Sprintf("DS-2CD%04d", n), Firmware: fmt.Sprintf("V5.%d", d/200), Class: fingerprint.ClassCamera,
+					Reasons: []fingerprint.Reason{{Source: "http", Port: 80, Field: "server", Value: "App-webs/", Rule: "hikvision/app-webs", Supports: "Hikvision", Group: "FIRMWARE", Grade: "strong", Seen: s.clock.now()}}},
+					[]policy.Verdict{{Policy: "ca-hikvision-2025", Verdict: verdict, Basis: "named", Verb: "use", Measure: "prohibited"}}, s.clock.now())
+			}
+		}
+		s.end("10.0.0.0/16")
+		s.clock.pass(time.Duration(step)*day - 15*time.Minute)
+	}
+	s.Except(s.Devices()[0].ID, Exception{Policy: "ca-hikvision-2025", Owner: "Facilities", Reason: "Replacement ordered", By: "alice", Expires: s.clock.now().Add(90 * day)})
+	s.Annotate(s.Devices()[0].ID, AnnotationPatch{Location: ptr("Lobby, east door"), Owner: ptr("Facilities"), Acquired: ptr("2021-05-04")}, "alice")
+	s.Determine(s.Devices()[1].ID, &Determination{Manufacturer: "Axis", Basis: "label", Note: "label photographed"}, "bob")
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	length, _ := s.Chain()
+	t.Logf("%d events, %d devices, %d MB", length, s.Len(), s.Health().Bytes>>20)
+	began := time.Now()
+	if _, err := s.Diff(t.Context(), start, s.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	report(t, "diff of five years", time.Since(began), 3*time.Second)
+	for _, lang := range []string{"en", "fr"} {
+		began = time.Now()
+		page := export(t, s, ExportOptions{Format: "html", Lang: lang, Report: exampleFacts()})
+		report(t, "report of five years, "+lang, time.Since(began), 3*time.Second)
+		if dir := os.Getenv("CAMCENSUS_REPORTS"); dir != "" {
+			os.WriteFile(filepath.Join(dir, "report-"+lang+".html"), []byte(page), 0o600)
+		}
+	}
+	if v, err := s.Verify(t.Context(), "", 0); err != nil || !v.OK() {
+		t.Errorf("%+v %v", v, err)
+	}
+}
+
+func exampleFacts() ReportFacts {
+	return ReportFacts{
+		Property: "111 Sussex Drive", Organisation: "Example Department", Contact: "security@example.org", Version: "0.1.0",
+		Policies:   []ReportPolicy{{Name: "ca-hikvision-2025", Title: "Order on Hikvision products", Version: "2025-06-27", Issuer: "Government of Canada", Verb: "use", Source: "example.org/order", ReviewedOn: "2026-01-04", NotAssessed: []string{"telecommunications", "services", "components"}}},
+		Networks:   []ReportNetwork{{Network: "10.0.0.0/22", Tried: 1022, Answered: 500, Excluded: 4, LastSweep: start, Up: true}, {Network: "10.20.0.0/24", Tried: 254, Unreachable: 254, Reason: "no route"}},
+		Sources:    []discovery.Status{{Source: "arp", Interface: "eth0", Up: false, Reason: "needs CAP_NET_RAW: the kernel's neighbour table serves instead"}},
+		NotInScope: []discovery.NotInScope{{Network: "172.17.0.0/16", Reason: "container bridge: add to networks"}},
+		Notes:      []string{"Cameras behind recorders are seen only where the recorder tells."}, RulesVersion: "2026-11-20", RegistryVersion: "oui-data 2026-11-01",
+		UnassessedChannels: 12, RecordersChannelsUnknown: 1,
+	}
+}
