@@ -34,11 +34,28 @@ type testAgent struct {
 	changes  chan StreamEvent
 }
 
-func (a *testAgent) Ready() bool         { return !a.notReady }
-func (a *testAgent) Snapshot() *Snapshot { return a.snapshot }
+func (a *testAgent) Ready() bool { return !a.notReady }
+
+func (a *testAgent) Snapshot() *Snapshot {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.snapshot
+}
+
+func (a *testAgent) set(s *Snapshot) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.snapshot = s
+}
+
+func (a *testAgent) refuse(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fail = err
+}
 
 func (a *testAgent) Device(id string) (inventory.Device, bool) {
-	for _, d := range a.snapshot.Devices {
+	for _, d := range a.Snapshot().Devices {
 		if d.ID == id {
 			return d, true
 		}

@@ -51,22 +51,24 @@ type sumCache struct {
 	devices  []inventory.Device
 	policies []Policy
 	makers   []string
+	brands   []string
 	settings Settings
 	sums     *sums
 }
 
 // of returns the sums of a snapshot, counted anew only when its devices,
-// policies or limits are not those of the last call. Identity of the slices
-// is enough: a snapshot never changes, and the cache's own reference keeps the
-// memory from being used again.
+// policies, names or limits are not those of the last call. Identity of the
+// device slice is enough: a snapshot never changes, and the cache's own
+// reference keeps the memory from being used again.
 func (c *sumCache) of(s *Snapshot) *sums {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sums != nil && sameSlice(c.devices, s.Devices) && sameSlice(c.policies, s.Policies) && sameSlice(c.makers, s.Makers) &&
+	if c.sums != nil && sameSlice(c.devices, s.Devices) && slices.EqualFunc(c.policies, s.Policies, samePolicy) &&
+		slices.Equal(c.makers, s.Makers) && slices.Equal(c.brands, s.Brands) &&
 		c.settings.DeviceSeries == s.Settings.DeviceSeries && c.settings.MaxDeviceSeries == s.Settings.MaxDeviceSeries {
 		return c.sums
 	}
-	c.devices, c.policies, c.makers, c.settings = s.Devices, s.Policies, s.Makers, s.Settings
+	c.devices, c.policies, c.makers, c.brands, c.settings = s.Devices, s.Policies, s.Makers, s.Brands, s.Settings
 	c.sums = count(s)
 	return c.sums
 }
@@ -77,6 +79,8 @@ func sameSlice[T any](a, b []T) bool {
 	}
 	return len(a) == 0 || &a[0] == &b[0]
 }
+
+func samePolicy(a, b Policy) bool { return a.Name == b.Name && slices.Equal(a.Makers, b.Makers) }
 
 func count(s *Snapshot) *sums {
 	t := &sums{

@@ -65,10 +65,11 @@ func (x *Exporter) devicePage(w http.ResponseWriter, r *http.Request) {
 			string(s.Grade), v.gradeWord(s.Grade), s.Rule, s.Port, v.Clock(s.Seen)})
 	}
 	for i := range d.Verdicts {
-		v.Meanings = append(v.Meanings, meaningRow{v.Row.Verdicts[i], v.policyTitle(d.Verdicts[i].Policy), v.meaning(&d, &d.Verdicts[i])})
+		p := v.policyNamed(d.Verdicts[i].Policy)
+		v.Meanings = append(v.Meanings, meaningRow{v.Row.Verdicts[i], p.Title, v.meaning(&d, &d.Verdicts[i], p)})
 	}
 	if len(d.Verdicts) == 0 {
-		v.Meanings = []meaningRow{{verdictCell{Kind: policy.Unclassified, Word: v.verdictWord(policy.Unclassified)}, "", v.meaning(&d, &policy.Verdict{})}}
+		v.Meanings = []meaningRow{{verdictCell{Kind: policy.Unclassified, Word: v.verdictWord(policy.Unclassified)}, "", v.meaning(&d, &policy.Verdict{}, &Policy{})}}
 	}
 	v.Settle = v.settle(&d)
 	v.Events = x.eventRows(r, &v.frame, EventQuery{Device: d.ID, Limit: eventsOfDevice})
@@ -82,13 +83,13 @@ func (x *Exporter) devicePage(w http.ResponseWriter, r *http.Request) {
 	x.show(w, "device", &v)
 }
 
-func (f *frame) policyTitle(name string) string {
-	for _, p := range f.S.Policies {
-		if p.Name == name {
-			return p.Title
+func (f *frame) policyNamed(name string) *Policy {
+	for i := range f.S.Policies {
+		if f.S.Policies[i].Name == name {
+			return &f.S.Policies[i]
 		}
 	}
-	return ""
+	return &Policy{}
 }
 
 func (t tongue) basisOfFinding(basis string) string {

@@ -115,12 +115,9 @@ func orUnknown(t tongue, name string) string {
 	return name
 }
 
-// meaning says in words what a verdict means. English comes from the judgement
-// itself where it wrote some.
-func (t tongue) meaning(d *inventory.Device, v *policy.Verdict) []string {
-	if t.Lang == english && v.Text != "" {
-		return []string{v.Text}
-	}
+// meaning says in words what a verdict means under a policy. What was seen and
+// what would settle it have their own places on the page.
+func (t tongue) meaning(d *inventory.Device, v *policy.Verdict, p *Policy) []string {
 	var said []string
 	add := func(sentence string) {
 		if sentence != "" {
@@ -144,7 +141,11 @@ func (t tongue) meaning(d *inventory.Device, v *policy.Verdict) []string {
 		add(t.T("Nothing suggests a camera, and nothing tells what it is."))
 	}
 	add(t.basisWord(d, v.Basis))
-	add(t.measureWord(v.Measure))
+	if v.Flagged() {
+		add(p.Says[t.Lang])
+		add(t.measureWord(v.Measure))
+		add(p.Instruction)
+	}
 	if v.Excepted {
 		add(t.T("A written exception permits it for now."))
 	}
