@@ -68,7 +68,10 @@ func (q question) bytes(token string) []byte {
 func requests() []discovery.Request {
 	var list []discovery.Request
 	for _, q := range questions {
-		destinations := []string{"239.255.255.250:3702", "[ff02::c]:3702"}
+		destinations := []string{"239.255.255.250:3702"}
+		if q.sends6 > 0 {
+			destinations = append(destinations, "[ff02::c]:3702")
+		}
 		if q.unicast {
 			destinations = append(destinations, "unicast:3702")
 		}

@@ -77,10 +77,11 @@ func conversation() exchange.Conversation {
 // random, every further one twice as long, at most half a second.
 func repeats(n int) func() []time.Duration {
 	return func() []time.Duration {
-		times := []time.Duration{0}
-		delay := 50*time.Millisecond + rand.N(200*time.Millisecond)
-		for len(times) < n {
-			times = append(times, times[len(times)-1]+delay)
+		var times []time.Duration
+		at, delay := time.Duration(0), 50*time.Millisecond+rand.N(200*time.Millisecond)
+		for range n {
+			times = append(times, at)
+			at += delay
 			delay = min(2*delay, 500*time.Millisecond)
 		}
 		return times
