@@ -221,7 +221,7 @@ func refusal(i Interface, p netip.Prefix, named bool) string {
 		return "public addresses on " + i.Name + ": add to networks"
 	case ip.Is4() && p.Bits() < connectedBits:
 		return fmt.Sprintf("larger than /%d on %s: add to networks", connectedBits, i.Name)
-	case ip.Is4() && p.Bits() == 32, ip.Is6() && p.Bits() == 128 && !i.Loopback:
+	case ip.Is4() && p.Bits() == 32, ip.Is6() && p.Bits() == 128:
 		return "a single address on " + i.Name + ": add to networks"
 	case ip.IsLinkLocalUnicast() && ip.Is6() && !carriesPrivate(i):
 		return "link-local beside public or larger networks on " + i.Name + ": add to networks"

@@ -1,3 +1,9 @@
+// Old cameras carry certificates that Go refuses by default: negative serials,
+// RSA keys of 512 bits. They are read, never trusted.
+//
+//go:debug x509negativeserial=1
+//go:debug rsa1024min=0
+
 // Command camcensus takes the census of the cameras on a network: it finds
 // them, names who really made each, judges it against ban lists, remembers
 // it, and shows it as metrics and on a page.

@@ -22,22 +22,28 @@ type host struct {
 	ports  []uint16 // found open by the sweep
 
 	asked   []fingerprint.Asked
+	since   time.Time // when the present pass over the host began
 	askedAt time.Time // when the last round of questions ended
 
 	queued, busy, again bool
 }
 
-// sinceAsked is how long ago the last round of questions ended.
-func (h *host) sinceAsked(now time.Time) time.Duration { return now.Sub(h.askedAt) }
-
-// passSince is when the present pass over the host began: with its oldest
-// question that still counts, or now.
-func (h *host) passSince(now time.Time) time.Time {
-	if len(h.asked) > 0 && h.asked[0].Time.Before(now) {
-		return h.asked[0].Time
+// begin opens a new pass over the host when the last one is over: what was
+// asked then counts no longer, but what failed within a day still keeps us
+// from asking again.
+func (h *host) begin(now time.Time, interval time.Duration) {
+	if !h.since.IsZero() && now.Sub(h.askedAt) < interval {
+		return
 	}
-	return now
+	h.since = now
+	h.asked = slices.DeleteFunc(h.asked, func(q fingerprint.Asked) bool {
+		return q.Failure == "" || now.Sub(q.Time) > rememberFailures
+	})
 }
+
+// rememberFailures is how long a failed question keeps a host from being asked
+// it again.
+const rememberFailures = 24 * time.Hour
 
 // hostQueue hands hosts to the workers, each host to one worker at a time.
 type hostQueue struct {
@@ -63,7 +69,7 @@ func (q *hostQueue) offer(s host, due func(*host) bool) {
 	}
 	if s.mac != nil {
 		if h.mac != nil && !bytes.Equal(h.mac, s.mac) && !h.busy {
-			h.asked, h.askedAt, h.ports = nil, time.Time{}, nil // another device took the address
+			h.asked, h.askedAt, h.since, h.ports = nil, time.Time{}, time.Time{}, nil // another device took the address
 		}
 		h.mac = bytes.Clone(s.mac)
 	}

@@ -25,16 +25,14 @@ func (a *Agent) work(ctx context.Context) {
 // policy's verdict can change and its class is known, its budget is used up,
 // or nothing is left to ask.
 func (a *Agent) interrogate(ctx context.Context, h *host) {
-	if h.sinceAsked(a.now()) >= a.config().Discovery.IdentifyInterval.D() {
-		h.asked = nil
-	}
-	since, asked := a.now(), false
+	h.begin(a.now(), a.config().Discovery.IdentifyInterval.D())
+	asked := false
 	for ctx.Err() == nil && !a.silent() {
 		id, ev := a.assess(h.device)
 		q, more := fingerprint.Next(fingerprint.State{
 			Evidence: ev, Identity: id, Asked: h.asked, Ports: h.ports, Swept: len(h.ports) > 0 && a.routed(h.addr),
 			IP: h.addr, Routed: a.routed(h.addr), Settled: a.judge().Settled(id),
-			Login: a.credentials.For(h.addr), Now: a.now(), Since: h.passSince(since),
+			Login: a.credentials.For(h.addr), Now: a.now(), Since: h.since,
 		})
 		if !more {
 			break

@@ -3,6 +3,7 @@ package agent
 import (
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -51,7 +52,11 @@ func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach strin
 		return "layer2", len(s.MAC) == 6 && s.Interface != ""
 	}
 	if _, no := scope.Excluded(s.IP); no {
+		a.shunned.note(s.MAC)
 		return "", false
+	}
+	if a.shunned.holds(s.MAC) {
+		return "", false // another address of an excluded host
 	}
 	if s.IP.IsUnspecified() || s.IP.IsMulticast() {
 		return "", false
@@ -66,6 +71,34 @@ func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach strin
 	// A foreign subnet on our own wire: a factory address, a wrong mask.
 	local := s.IP.IsPrivate() || s.IP.IsLinkLocalUnicast()
 	return "layer2", local && onScopedInterface(scope, s.Interface)
+}
+
+// shunned are the MACs of hosts that are excluded by their IP: their other
+// addresses are not taken either.
+type shunned struct {
+	mu   sync.Mutex
+	macs map[[6]byte]bool
+}
+
+// maxShunned bounds them; past it the oldest knowledge is let go.
+const maxShunned = 1 << 16
+
+func (s *shunned) note(mac net.HardwareAddr) {
+	if len(mac) != 6 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.macs == nil || len(s.macs) >= maxShunned {
+		s.macs = map[[6]byte]bool{}
+	}
+	s.macs[[6]byte(mac)] = true
+}
+
+func (s *shunned) holds(mac net.HardwareAddr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(mac) == 6 && s.macs[[6]byte(mac)]
 }
 
 func onScopedInterface(scope *discovery.Scope, name string) bool {
