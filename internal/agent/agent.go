@@ -59,6 +59,7 @@ type Agent struct {
 	pause    *pauseState
 	stream   *broadcaster
 	names    *recordNames
+	shunned  shunned
 
 	ready    atomic.Bool
 	reload   reloadState
