@@ -129,7 +129,6 @@ func (p *Policy) found(maker string, id fingerprint.Identity, acquired time.Time
 			c = known
 		}
 	}
-	c.Relabel = c.Relabel || id.Brand != "" && c.Maker == id.Manufacturer && c.Relabel
 	for _, m := range p.Manufacturers {
 		if strings.EqualFold(m.Maker, maker) {
 			c.Maker = m.Maker

@@ -147,3 +147,38 @@ func TestLoadNamesWhatIsShipped(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestSettledOnlyWhenNothingCanChange(t *testing.T) {
+	ps, err := Load([]string{"ca-hikvision-2025"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	established := func(maker string, groups ...fingerprint.Group) fingerprint.Identity {
+		c := fingerprint.Candidate{Maker: maker, Standing: fingerprint.Established, Groups: map[fingerprint.Group]fingerprint.Grade{}}
+		for _, g := range groups {
+			c.Groups[g] = fingerprint.Strong
+		}
+		return camera(c)
+	}
+	unknownClass := established("Hikvision", fingerprint.GroupFirmware)
+	unknownClass.Class = fingerprint.ClassUnknown
+	for _, c := range []struct {
+		name string
+		id   fingerprint.Identity
+		want bool
+	}{
+		{"banned and its class known", established("Hikvision", fingerprint.GroupFirmware, fingerprint.GroupAddress), true},
+		{"class not known", unknownClass, false},
+		{"clear by firmware", established("Axis", fingerprint.GroupFirmware, fingerprint.GroupAddress), true},
+		{"clear without a firmware answer", established("Axis", fingerprint.GroupCertificate, fingerprint.GroupAddress), false},
+		{"suspected", camera(fingerprint.Candidate{Maker: "Hikvision", Standing: fingerprint.Suspected}), false},
+		{"a router", fingerprint.Identity{Class: fingerprint.ClassNetwork}, true},
+		{"nothing known", fingerprint.Identity{Class: fingerprint.ClassUnknown}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Settled(ps, c.id); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

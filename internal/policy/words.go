@@ -22,8 +22,11 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 	} else if seen := p.seen(id, w); seen != "" {
 		parts = append(parts, seen)
 	}
-	maker := p.makerOf(id, finding)
-	fill := strings.NewReplacer("{maker}", maker, "{brand}", id.Brand, "{group}", p.groupOf(id), "{class}", w.class[id.Class])
+	maker, group := p.makerOf(id, finding), p.groupOf(id)
+	if group == "" {
+		group = w.namedGroup
+	}
+	fill := strings.NewReplacer("{maker}", maker, "{brand}", id.Brand, "{group}", group, "{class}", w.class[id.Class])
 	switch v.Verdict {
 	case Banned, SuspectedV:
 		parts = append(parts, fill.Replace(w.made(v, finding != "")), p.Says.In(lang), w.measure[v.Measure])
@@ -125,6 +128,7 @@ type words struct {
 	unknown         string
 	unclassified    string
 	contradiction   string
+	namedGroup      string
 	class           map[fingerprint.Class]string
 }
 
@@ -164,6 +168,7 @@ var english = words{
 	unknown:         "It is a camera or may be one, and who made it is not established.",
 	unclassified:    "Nothing suggests that this is a camera, and nothing tells what it is.",
 	contradiction:   "Some signs contradict each other; they are listed with the device.",
+	namedGroup:      "named maker's",
 	class: map[fingerprint.Class]string{
 		fingerprint.ClassNetwork: "network equipment", fingerprint.ClassOther: "neither camera nor recorder",
 		fingerprint.ClassCamera: "camera", fingerprint.ClassRecorder: "recorder", fingerprint.ClassDoorbell: "doorbell",
@@ -200,6 +205,7 @@ var french = words{
 	unknown:         "C'est une caméra, ou cela peut en être une, et son fabricant n'est pas établi.",
 	unclassified:    "Rien n'indique une caméra, et rien ne dit ce que c'est.",
 	contradiction:   "Certains indices se contredisent; ils sont énumérés avec l'appareil.",
+	namedGroup:      "nommé",
 	class: map[fingerprint.Class]string{
 		fingerprint.ClassNetwork: "équipement de réseau", fingerprint.ClassOther: "ni caméra ni enregistreur",
 		fingerprint.ClassCamera: "caméra", fingerprint.ClassRecorder: "enregistreur", fingerprint.ClassDoorbell: "sonnette",
