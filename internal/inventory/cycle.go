@@ -37,6 +37,7 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 		i.expire(e, c.Time)
 		i.retain(e, c.Time)
 	}
+	i.joinByCertificate(c.Time)
 	i.cycle = c.Number
 	i.cycleStart = c.Time.UTC()
 	i.shrink()
@@ -134,6 +135,30 @@ func (i *Inventory) tellApart(e *entry) {
 	}
 	e.keys = slices.DeleteFunc(slices.Clone(e.keys), func(k key) bool { return i.shared[keyName(k)] })
 	i.touch(e)
+}
+
+// joinByCertificate merges a device that is known by its address alone with
+// one that fell silent elsewhere and had the same certificate. A certificate
+// that two devices show in one cycle is no identity.
+func (i *Inventory) joinByCertificate(now time.Time) {
+	by := map[key][]*entry{}
+	for _, e := range i.devices {
+		for _, k := range e.keys {
+			if k.kind() == keyCert && !e.hardware() && !i.shared[keyName(k)] {
+				by[k] = append(by[k], e)
+			}
+		}
+	}
+	start := i.cycleStart.UnixNano()
+	for k, list := range by {
+		awake := slices.DeleteFunc(slices.Clone(list), func(e *entry) bool { return e.last < start })
+		switch {
+		case len(awake) > 1 || len(list) > 2:
+			i.share(keyName(k))
+		case len(list) == 2 && len(awake) == 1 && awake[0].first >= start && !i.apart[pair(list[0].id, list[1].id)]:
+			i.merge(list[0], list[1], now, "", "same certificate")
+		}
+	}
 }
 
 // expire ends the exceptions that are over.

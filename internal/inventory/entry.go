@@ -113,7 +113,13 @@ func (e *entry) liveAt(ip netip.Addr) *binding {
 }
 
 // hardware tells whether anything but an address identifies the device.
-func (e *entry) hardware() bool { return len(e.macs) > 0 || len(e.keys) > 0 }
+func (e *entry) hardware() bool { return len(e.macs) > 0 || e.named() }
+
+// named: it has a serial or an endpoint. A certificate is not enough: makers
+// ship one with every camera.
+func (e *entry) named() bool {
+	return slices.ContainsFunc(e.keys, func(k key) bool { return k.kind() != keyCert })
+}
 
 func (e *entry) burnedIn() bool { return slices.ContainsFunc(e.macs, hwaddr.burnedIn) }
 

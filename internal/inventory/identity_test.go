@@ -406,3 +406,39 @@ func TestExceptionExpires(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestCertificateJoinsAcrossAMove(t *testing.T) {
+	const routed = "10.9.0.0/24"
+	cert := strings.Repeat("ab", 32)
+	s := newSite(t, Options{})
+	a := s.see("10.9.0.1", "", ev("tls", 443, "sha256", cert)...).Device
+	s.end(routed)
+	s.see("10.9.0.5", "", ev("tls", 443, "sha256", cert)...)
+	s.want(2)
+	s.end(routed)
+	s.want(1)
+	if d := s.device(a); !slices.Contains(d.IPs, "10.9.0.5") {
+		t.Errorf("%v", d.IPs)
+	}
+}
+
+func TestSharedCertificateJoinsNobody(t *testing.T) {
+	const routed = "10.9.0.0/24"
+	cert := strings.Repeat("cd", 32)
+	s := newSite(t, Options{})
+	for n := range 4 {
+		s.see(fmt.Sprintf("10.9.0.%d", n+1), "", ev("tls", 443, "sha256", cert)...)
+	}
+	s.end(routed)
+	s.see("10.9.0.9", "", ev("tls", 443, "sha256", cert)...)
+	s.end(routed)
+	s.want(5)
+}
+
+func TestTwoCertificatesOfOneHost(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA, ev("tls", 443, "sha256", strings.Repeat("ab", 32))...).Device
+	if b := s.see("10.0.0.1", macA, ev("tls", 8443, "sha256", strings.Repeat("cd", 32))...).Device; b != a {
+		t.Error("a host with two certificates became two")
+	}
+}

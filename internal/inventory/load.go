@@ -153,7 +153,9 @@ func (i *Inventory) index(e *entry) {
 		i.macs[m] = e
 	}
 	for _, k := range e.keys {
-		i.keys[k] = e
+		if k.kind() != keyCert {
+			i.keys[k] = e
+		}
 	}
 	for _, b := range e.bindings {
 		if b.live {

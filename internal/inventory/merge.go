@@ -92,7 +92,9 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 		i.addHardware(keep, m)
 	}
 	for _, k := range gone.keys {
-		i.keys[k] = keep
+		if k.kind() != keyCert {
+			i.keys[k] = keep
+		}
 		if !slices.Contains(keep.keys, k) {
 			keep.keys = append(slices.Clip(keep.keys), k)
 		}
@@ -274,7 +276,9 @@ func (i *Inventory) giveBack(keep, e *entry) {
 		i.macs[m] = e
 	}
 	for _, k := range e.keys {
-		i.keys[k] = e
+		if k.kind() != keyCert {
+			i.keys[k] = e
+		}
 	}
 	lost := map[uint32]bool{}
 	ended := []netip.Addr{}

@@ -162,6 +162,9 @@ func (i *Inventory) contradiction(e *entry, b *binding, o *Observation, ids *ide
 			if ev.Source != it.Source || ev.Field != it.Field || ev.Value == it.Value || !identityField(ev) {
 				continue
 			}
+			if ev.Field == "sha256" && !ids.mac.zero() {
+				continue // one host may well have two certificates
+			}
 			if ev.Port != it.Port {
 				worst = max(worst, otherPort)
 			} else if ev.Field != "sha256" && !it.history {
@@ -289,7 +292,7 @@ func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
 	if x == nil || x.burnedIn() || len(x.macs) > 0 || x.state != Present || i.contradiction(x, x.liveAt(o.IP), o, ids) != noConflict {
 		return nil
 	}
-	if len(x.keys) > 0 && ids.any() && !i.holdsKey(x, ids) {
+	if x.named() && ids.any() && !i.holdsKey(x, ids) {
 		return nil
 	}
 	i.addHardware(x, ids.mac)
@@ -382,6 +385,10 @@ func (i *Inventory) remember(e *entry, o *Observation, ids *identities) {
 			e.keys = append(slices.Clip(e.keys), k)
 			i.touch(e)
 		}
+	}
+	if ids.cert != 0 && !slices.Contains(e.keys, ids.cert) && !i.shared[keyName(ids.cert)] && len(e.macs) == 0 {
+		e.keys = append(slices.DeleteFunc(slices.Clone(e.keys), func(k key) bool { return k.kind() == keyCert }), ids.cert)
+		i.touch(e)
 	}
 	if i.holdsKey(e, ids) {
 		e.confirmed = max(e.confirmed, o.Time.UnixNano())

@@ -91,7 +91,7 @@ func (i *Inventory) openStore(ctx context.Context) error {
 		checking: make(chan struct{}), corrupt: make(chan error, 1),
 	}
 	s.health.Path = s.path
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx); err != nil && !s.openUnwritable(ctx, err) {
 		lock.Close()
 		return fmt.Errorf("inventory: open %s: %w", s.path, err)
 	}
@@ -125,6 +125,69 @@ func (s *store) open(ctx context.Context) error {
 		return err
 	}
 	return s.inv.load(ctx, s.read)
+}
+
+// openUnwritable goes on where the disk is full or read-only: with what can be
+// read of the file, or with nothing where there is none. The writer tries again
+// and catches up.
+func (s *store) openUnwritable(ctx context.Context, why error) bool {
+	if !noSpace(why) {
+		return false
+	}
+	s.write = nil
+	var err error
+	for _, more := range []string{"", "&immutable=1"} {
+		s.inv.reset()
+		if s.read, err = openReader(s.path, more); err != nil {
+			return false
+		}
+		if err = s.inv.load(ctx, s.read); err == nil {
+			break
+		}
+		s.read.Close()
+	}
+	if err != nil {
+		if _, there := os.Stat(s.path); !errors.Is(there, os.ErrNotExist) {
+			return false
+		}
+		s.inv.reset()
+		s.read, _ = openReader(s.path, "")
+	}
+	s.failed("open", why)
+	return true
+}
+
+// noSpace tells a full or read-only disk (SQLITE_READONLY, SQLITE_IOERR,
+// SQLITE_FULL, SQLITE_CANTOPEN) from other trouble.
+func noSpace(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case 8, 10, 13, 14:
+		return true
+	}
+	return false
+}
+
+// reconnect opens the file for writing once the disk allows it.
+func (s *store) reconnect() error {
+	if s.write != nil {
+		return nil
+	}
+	s.inv.mu.Lock()
+	defer s.inv.mu.Unlock()
+	old := s.read
+	born := s.inv.created
+	if err := s.connect(context.Background()); err != nil {
+		s.write, s.read, s.inv.created = nil, old, born
+		return err
+	}
+	if old != nil {
+		old.Close()
+	}
+	return nil
 }
 
 func (s *store) connect(ctx context.Context) error {
@@ -186,6 +249,9 @@ func (s *store) disconnect() {
 func takeLock(dir string) (*os.File, error) {
 	path := filepath.Join(dir, LockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		f, err = os.Open(path) // a read-only disk: the lock of an earlier run serves
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -157,6 +157,12 @@ func (s *store) run() {
 
 // flush writes all that is pending.
 func (s *store) flush() error {
+	if err := s.reconnect(); err != nil {
+		s.inv.mu.Lock()
+		s.failed("open", err)
+		s.inv.mu.Unlock()
+		return err
+	}
 	for {
 		b := s.take()
 		if b == nil {
