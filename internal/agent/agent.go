@@ -53,6 +53,7 @@ type Agent struct {
 	relisten    chan struct{} // the sources were built anew
 
 	hosts    *hostQueue
+	greeted  greetings // by sweeps
 	coverage *coverageBook
 	counts   *counters
 	progress *progress
@@ -106,7 +107,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 		Rate: o.Config.Discovery.Rate, ListenOnly: o.Config.Mode == config.ModeListen,
 		Plan: o.Plan, Log: o.Log,
 	})
-	sources, err := buildSources(a.wire, o.Config, o.Log, o.Now)
+	sources, err := buildSources(a.wire, o.Config, o.Log, o.Now, a.greet)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ func (a *Agent) work(ctx context.Context) {
 // or nothing is left to ask.
 func (a *Agent) interrogate(ctx context.Context, h *host) {
 	h.begin(a.now(), a.config().Discovery.IdentifyInterval.D())
+	h.greet(a.greeted.take(h.addr))
 	asked := false
 	for ctx.Err() == nil && !a.silent() {
 		id, ev := a.assess(h.device)

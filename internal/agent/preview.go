@@ -39,7 +39,7 @@ func NewPreview(c config.Config) (*Preview, error) {
 		return nil, err
 	}
 	wire := discovery.NewWire(scope, discovery.WireOptions{ListenOnly: true, Log: zap.NewNop()})
-	sources, err := buildSources(wire, c, zap.NewNop(), time.Now)
+	sources, err := buildSources(wire, c, zap.NewNop(), time.Now, nil)
 	if err != nil {
 		return nil, err
 	}

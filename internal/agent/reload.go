@@ -64,7 +64,7 @@ func (a *Agent) reloadConfig() error {
 	if err != nil {
 		return err
 	}
-	sources, err := buildSources(a.wire, c, a.log, a.now)
+	sources, err := buildSources(a.wire, c, a.log, a.now, a.greet)
 	if err != nil {
 		return err
 	}

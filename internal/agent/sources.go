@@ -46,8 +46,9 @@ type source struct {
 	discovery.Source
 }
 
-// buildSources makes the sources that the configuration enables.
-func buildSources(wire *discovery.Wire, c config.Config, log *zap.Logger, now func() time.Time) ([]source, error) {
+// buildSources makes the sources that the configuration enables; greet may be
+// nil.
+func buildSources(wire *discovery.Wire, c config.Config, log *zap.Logger, now func() time.Time, greet discovery.Greet) ([]source, error) {
 	if err := knownSources(c); err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func buildSources(wire *discovery.Wire, c config.Config, log *zap.Logger, now fu
 		if sw.Off() {
 			continue
 		}
-		s, err := p.New(discovery.Env{Wire: wire.For(p.Name), Log: log.Named(p.Name), Now: now}, set)
+		s, err := p.New(discovery.Env{Wire: wire.For(p.Name), Log: log.Named(p.Name), Now: now, Greet: greet}, set)
 		if err != nil {
 			return nil, fmt.Errorf("agent: source %s: %w", p.Name, err)
 		}
