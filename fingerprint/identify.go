@@ -34,7 +34,6 @@ type state struct {
 	of      []int32  // evidence -> answer
 	seen    []uint32 // clause -> value number it was last tried on
 	value   uint32
-	masks   []uint16 // rule-wise, by position in hits' rules
 	hits    []hit
 	fired   []firing
 	address []addressSign
@@ -190,9 +189,6 @@ func (s *state) try(k *clause, value string, i int32) {
 func (s *state) combine(a int32) {
 	for i := range s.hits {
 		r := s.hits[i].clause.rule
-		if r == nil {
-			continue // taken together with an earlier hit
-		}
 		var mask uint16
 		for j := i; j < len(s.hits); j++ {
 			if s.hits[j].clause.rule == r {

@@ -107,14 +107,6 @@ func (p *pattern) match(value string) bool {
 	return p.re.MatchString(value)
 }
 
-// matchAlone is match for a value that did not pass the literal index.
-func (p *pattern) matchAlone(value string) bool {
-	if p.shape == contains {
-		return strings.Contains(strings.ToLower(value), p.text)
-	}
-	return p.match(value)
-}
-
 // submatches appends what the pattern captures from value.
 func (p *pattern) submatches(out []string, value string) []string {
 	switch {

@@ -1,0 +1,105 @@
+package fingerprint
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const goodRule = `maker: Invented
+makes: cameras
+brands:
+  - {brand: Label, scope: some, confidence: memory-low, source: memory}
+rules:
+  - id: server
+    match:
+      - {field: http.server, pattern: '^Invented/(\d+)'}
+    supports: {manufacturer: Invented, firmware: $1}
+    grade: strong
+    group: FIRMWARE
+    means: "It says so."
+    source: a test
+    date: 2026-11-22
+    examples: [Invented/1]
+    counter: [Other/1]
+`
+
+func TestARuleFileThatIsRight(t *testing.T) {
+	if faults := check([]source{{"invented.yml", []byte(goodRule)}}); len(faults) > 0 {
+		t.Error(faults)
+	}
+}
+
+func TestAFaultCitesFileAndLine(t *testing.T) {
+	for _, c := range []struct{ name, old, new, want string }{
+		{"unknown key in the head", "makes: cameras", "make: cameras", "invented.yml:2: "},
+		{"unknown key in a rule", "    grade: strong", "    grad: strong", `invented.yml:10: unknown key "grad"`},
+		{"wrong grade", "grade: strong", "grade: sure", `invented.yml:6: rule server: grade is "sure"`},
+		{"wrong group", "group: FIRMWARE", "group: FIRM", `invented.yml:6: rule server: group is "FIRM"`},
+		{"a pattern that is none", `^Invented/(\d+)`, `^Invented/(\d+`, "invented.yml:8: rule server: pattern:"},
+		{"a capture that is not there", "firmware: $1", "firmware: $2", "invented.yml:6: rule server: supports.firmware uses $2"},
+		{"a field that is none", "field: http.server", "field: server", `invented.yml:8: rule server: field "server"`},
+		{"a favicon that decides", "field: http.server", "field: favicon.md5", "invented.yml:6: rule server: a favicon is weak at most"},
+		{"typed text that decides", "field: http.server", "field: http.title", "invented.yml:6: rule server: rests only on what an owner can type"},
+		{"no meaning", `means: "It says so."`, `means: ""`, "invented.yml:6: rule server: needs means"},
+		{"a date that is none", "2026-11-22", "yesterday", "invented.yml:6: rule server: date"},
+		{"an unknown maker", "manufacturer: Invented", "manufacturer: Nobody", `invented.yml:6: rule server: no file has maker "Nobody"`},
+		{"an unknown brand", "firmware: $1", "brand: Nothing", `invented.yml:6: rule server: brand "Nothing"`},
+		{"a relabel from memory that decides", "firmware: $1", "brand: Label", "invented.yml:6: rule server: Label is known from memory only"},
+		{"an example that does not match", "examples: [Invented/1]", "examples: [Other/1]", "invented.yml:15: rule server: the example does not match"},
+		{"a counter-example that matches", "counter: [Other/1]", "counter: [Invented/2]", "invented.yml:16: rule server: the counter-example matches"},
+		{"a brand row without scope", "scope: some", "scope: most", `invented.yml:4: brand Label: scope is "most"`},
+		{"no YAML at all", "rules:", "\trules:", "invented.yml:5: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(goodRule, c.old, c.new, 1)
+			if text == goodRule {
+				t.Fatal("the change found no place")
+			}
+			faults := check([]source{{"invented.yml", []byte(text)}})
+			if len(faults) == 0 {
+				t.Fatal("no fault found")
+			}
+			if got := faults[0].Error(); !strings.HasPrefix(got, c.want) {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func FuzzRuleFile(f *testing.F) {
+	f.Add([]byte(goodRule))
+	f.Add([]byte("maker: [x"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		check([]source{{"fuzz.yml", text}})
+	})
+}
+
+func FuzzLiteralsNeverHideAMatch(f *testing.F) {
+	for _, p := range []string{`^i?DS-2[A-Z]{2}`, `(?:ab|c[de])+x?`, `^(.+)$`, `a{2,3}b*`, `[IN]K`} {
+		f.Add(p, "DS-2CD cdex aab IK")
+	}
+	f.Fuzz(func(t *testing.T, expression, value string) {
+		if len(expression) > 200 || len(value) > 1000 || !isASCII(value) {
+			return
+		}
+		p, err := compilePattern(expression)
+		if err != nil || strings.ContainsAny(value, "\r\n") {
+			return
+		}
+		want := regexp.MustCompile("(?i)" + expression).MatchString(value)
+		if got := p.shape != contains && p.match(value); got != want && p.shape != contains {
+			t.Errorf("%q on %q: %v, the expression says %v", expression, value, got, want)
+		}
+		if !want || p.required == nil {
+			return
+		}
+		lower := strings.ToLower(value)
+		for _, l := range p.required {
+			if strings.Contains(lower, l) {
+				return
+			}
+		}
+		t.Errorf("%q matches %q without any of %q", expression, value, p.required)
+	})
+}
