@@ -53,8 +53,18 @@ func ReadBlocks(from io.Reader) ([]Block, error) {
 	return blocks, nil
 }
 
-// With returns a registry of r's blocks and the given ones, which win: the
-// IEEE publishes its three registries as three files.
+// Import reads a newer registry in any of the forms of ReadBlocks and lays it
+// over r. The IEEE publishes its three registries as three files: import them
+// one after the other.
+func (r *Registry) Import(from io.Reader, version, date string) (*Registry, error) {
+	blocks, err := ReadBlocks(from)
+	if err != nil {
+		return nil, err
+	}
+	return r.With(blocks, version, date)
+}
+
+// With returns a registry of r's blocks and the given ones, which win.
 func (r *Registry) With(blocks []Block, version, date string) (*Registry, error) {
 	return Build(slices.Concat(r.Blocks(), blocks), version, date)
 }
