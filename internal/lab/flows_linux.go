@@ -3,8 +3,10 @@ package lab
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -129,7 +131,7 @@ func (w *wire) tcpIn(v *voice, p *packet) {
 			return
 		}
 	}
-	_, _ = w.seg.tun.Write(p.ip)
+	_, _ = w.seg.kernel.Write(frameOf(w.seg.hostsMAC, hardware{2}, etherType(p.ip), p.ip))
 }
 
 // into puts the interface identifier of a link-local address under another prefix.
@@ -139,7 +141,7 @@ func into(prefix netip.Prefix, ip netip.Addr) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// leadBack makes sure that the devices' kernel sends to that agent by the TUN, though the address is in a network of its own.
+// leadBack makes sure that the devices' kernel sends to that agent by its interface, though the address is in a network of its own.
 func (s *segment) leadBack(agent netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,20 +150,23 @@ func (s *segment) leadBack(agent netip.Addr) {
 	}
 	err := s.ns.do(func() error {
 		dst := ipNet(netip.PrefixFrom(agent, agent.BitLen()))
-		return netlink.RouteReplace(&netlink.Route{LinkIndex: s.tunIndex, Dst: dst, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_UNICAST, Scope: netlink.SCOPE_LINK})
+		return netlink.RouteReplace(&netlink.Route{LinkIndex: s.hostsIndex, Dst: dst, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_UNICAST, Scope: netlink.SCOPE_LINK})
 	})
 	s.agents[agent] = err == nil
 }
 
-// readTUN puts what the devices' kernel sends on the wire, from the device's own MAC.
-func (s *segment) readTUN() {
+// readKernel puts what the devices' kernel sends on the wire, from the device's own MAC.
+func (s *segment) readKernel() {
 	buf := make([]byte, 65536)
 	for {
-		n, err := s.tun.Read(buf)
-		if err != nil {
+		n, err := s.kernel.Read(buf)
+		if errors.Is(err, os.ErrClosed) {
 			return
 		}
-		p := parseIP(append([]byte(nil), buf[:n]...))
+		if err != nil || n < 14 {
+			continue // the first read tells that the interface was down
+		}
+		p := parseIP(append([]byte(nil), buf[14:n]...))
 		if p == nil || p.tcp == nil {
 			continue
 		}

@@ -78,24 +78,6 @@ func plainFrames(name string) error {
 	return nil
 }
 
-// openTUN makes an interface whose packets this process reads and writes, in the calling thread's network.
-func openTUN(name string) (*os.File, error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("lab: open /dev/net/tun: %w (needs the tun module and access to its device)", err)
-	}
-	request, err := unix.NewIfreq(name)
-	if err != nil {
-		return nil, err
-	}
-	request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, request); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("lab: make the interface %s: %w (needs CAP_NET_ADMIN)", name, err)
-	}
-	return os.NewFile(uintptr(fd), "/dev/net/tun"), nil
-}
-
 // openWire opens a packet socket that sees every frame that arrives on the interface, whoever it is meant for.
 func openWire(index int) (*os.File, error) {
 	const everything = 0x0300 // ETH_P_ALL in network order

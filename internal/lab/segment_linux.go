@@ -26,16 +26,17 @@ type SegmentOptions struct {
 }
 
 // segment plays a site behind veth pairs: one packet socket per pair speaks for all hosts in ARP, NDP, ICMP and UDP, and
-// their TCP goes through a TUN interface to this process's own listeners, to which all addresses of the site are local.
+// their TCP goes through a second pair to this process's own listeners, to which all addresses of the site are local.
 type segment struct {
-	run       *Running
-	ns        *namespace
-	tun       *os.File
-	tunIndex  int
-	wires     []*wire
-	listeners []net.Listener
-	ports     map[uint16]bool
-	flows     *flows
+	run        *Running
+	ns         *namespace
+	kernel     *os.File // a packet socket: what is written reaches the devices' kernel, what it sends is read
+	hostsMAC   hardware
+	hostsIndex int
+	wires      []*wire
+	listeners  []net.Listener
+	ports      map[uint16]bool
+	flows      *flows
 
 	mu     sync.Mutex
 	agents map[netip.Addr]bool // addresses that a route leads back to
@@ -97,7 +98,7 @@ func numbered(name string, i int) string {
 	return base + strconv.Itoa(first+i)
 }
 
-// setUpHosts prepares the namespace of the devices: every address of the site is its own, and what it sends goes to the TUN.
+// setUpHosts prepares the namespace of the devices: every address of the site is its own, and what it sends comes back to this process.
 func (s *segment) setUpHosts() error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -112,21 +113,15 @@ func (s *segment) setUpHosts() error {
 	if err := netlink.LinkSetUp(lo); err != nil {
 		return err
 	}
-	if s.tun, err = openTUN("hosts"); err != nil {
-		return err
-	}
-	link, err := netlink.LinkByName("hosts")
+	link, err := s.addHosts()
 	if err != nil {
 		return err
 	}
-	s.tunIndex = link.Attrs().Index
-	if err := netlink.LinkSetUp(link); err != nil {
-		return err
-	}
+	s.hostsIndex, s.hostsMAC = link.Attrs().Index, hardware(link.Attrs().HardwareAddr)
 	_, all4, _ := net.ParseCIDR("0.0.0.0/0")
 	_, all6, _ := net.ParseCIDR("::/0")
 	for _, dst := range []*net.IPNet{all4, all6} {
-		if err := netlink.RouteReplace(&netlink.Route{LinkIndex: s.tunIndex, Dst: dst, Scope: netlink.SCOPE_LINK}); err != nil {
+		if err := netlink.RouteReplace(&netlink.Route{LinkIndex: s.hostsIndex, Dst: dst, Scope: netlink.SCOPE_LINK}); err != nil {
 			return fmt.Errorf("lab: route what the devices send: %w", err)
 		}
 	}
@@ -137,6 +132,37 @@ func (s *segment) setUpHosts() error {
 		}
 	}
 	return nil
+}
+
+// addHosts makes the pair by which the kernel that plays the devices is fed: "hosts" is its own end, without ARP.
+func (s *segment) addHosts() (netlink.Link, error) {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "hosts"
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "feed"}); err != nil {
+		return nil, fmt.Errorf("lab: make the pair that feeds the devices: %w (needs CAP_NET_ADMIN)", err)
+	}
+	setting("ipv6/conf/feed/disable_ipv6", "1")
+	for _, name := range []string{"hosts", "feed"} {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(plainFrames(name), netlink.LinkSetARPOff(link)); err != nil {
+			return nil, err
+		}
+		if name == "feed" {
+			if s.kernel, err = openWire(link.Attrs().Index); err != nil {
+				return nil, err
+			}
+		}
+		if err := netlink.LinkSetUp(link); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(carrier("hosts"), carrier("feed")); err != nil {
+		return nil, err
+	}
+	return netlink.LinkByName("hosts")
 }
 
 // hostPrefixes returns the networks in which the devices live, and single addresses outside of these.
@@ -318,7 +344,7 @@ func (s *segment) begin() {
 	for _, w := range s.wires {
 		s.work.Go(w.readFrames)
 	}
-	s.work.Go(s.readTUN)
+	s.work.Go(s.readKernel)
 }
 
 func (s *segment) plugged(v *voice, in bool) {
@@ -342,8 +368,8 @@ func (s *segment) close() error {
 			problems = append(problems, netlink.LinkDel(link))
 		}
 	}
-	if s.tun != nil {
-		problems = append(problems, s.tun.Close())
+	if s.kernel != nil {
+		problems = append(problems, s.kernel.Close())
 	}
 	s.work.Wait()
 	return errors.Join(append(problems, s.ns.close())...)
