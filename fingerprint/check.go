@@ -119,7 +119,8 @@ func (c *checker) conditions(r *ruleEntry) {
 		c.fault(r.line, "rule %s: more than 8 conditions", r.ID)
 	}
 	captures := 0
-	for _, cond := range slices.Concat(r.Match, r.Unless) {
+	for i := range len(r.Match) + len(r.Unless) {
+		cond := r.condition(i)
 		if len(cond.Field) == 0 {
 			c.fault(cond.line, "rule %s: a condition needs field", r.ID)
 		}
@@ -132,12 +133,15 @@ func (c *checker) conditions(r *ruleEntry) {
 			c.fault(cond.line, "rule %s: a condition needs pattern", r.ID)
 			continue
 		}
-		re, err := regexp.Compile("(?i)" + cond.Pattern)
+		p, err := compilePattern(cond.Pattern)
 		if err != nil {
 			c.fault(cond.line, "rule %s: pattern: %v", r.ID, err)
 			continue
 		}
-		captures += re.NumSubexp()
+		cond.ready = p
+		if i < len(r.Match) {
+			captures += p.captures
+		}
 	}
 	for what, text := range r.Supports {
 		for _, m := range capture.FindAllString(text, -1) {
@@ -146,6 +150,14 @@ func (c *checker) conditions(r *ruleEntry) {
 			}
 		}
 	}
+}
+
+// condition is the i-th of match and unless.
+func (r *ruleEntry) condition(i int) *condition {
+	if i < len(r.Match) {
+		return &r.Match[i]
+	}
+	return &r.Unless[i-len(r.Match)]
 }
 
 func (c *checker) supports(r *ruleEntry) {

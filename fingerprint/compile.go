@@ -355,12 +355,12 @@ func (c *compiler) row(at int, brand string) (best brandRow, found bool) {
 func (c *compiler) clauses(entry *ruleEntry, r *rule) bool {
 	bit := uint16(1)
 	r.label = true
-	for i, cond := range slices.Concat(entry.Match, entry.Unless) {
-		p, err := compilePattern(cond.Pattern)
-		if err != nil {
+	for i := range len(entry.Match) + len(entry.Unless) {
+		cond := entry.condition(i)
+		if cond.ready == nil {
 			return false // told by the checker
 		}
-		k := &clause{rule: r, bit: bit, pattern: p}
+		k := &clause{rule: r, bit: bit, pattern: cond.ready}
 		for _, field := range cond.Field {
 			k.fields = append(k.fields, aliasField(field))
 		}

@@ -69,6 +69,7 @@ type ruleEntry struct {
 
 type condition struct {
 	line    int
+	ready   *pattern  // compiled by the checker
 	Field   fieldList `yaml:"field"`
 	Pattern string    `yaml:"pattern"`
 }
