@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,16 +23,19 @@ discovery:
 inventory: {missing_after: 2}
 `
 
-// late is the Hikvision camera of the site that is not plugged in at the
-// start, and announces itself when it is.
+// late takes the cable out of a Hikvision camera that announces itself when it
+// is plugged in again.
 func late(t *testing.T, r *lab.Running) *lab.Device {
 	t.Helper()
 	for _, d := range r.Site.Devices {
-		if d.Unplugged && d.Truth.Maker == "Hikvision" && d.WSD != nil {
+		if d.Truth.Maker == "Hikvision" && d.Truth.Class == "camera" && d.WSD != nil {
+			if err := r.Unplug(d.Name); err != nil {
+				t.Fatal(err)
+			}
 			return d
 		}
 	}
-	t.Fatal("the site has no unplugged Hikvision camera that speaks WS-Discovery")
+	t.Fatal("the site has no Hikvision camera that speaks WS-Discovery")
 	return nil
 }
 
@@ -53,15 +57,28 @@ func TestAFlaggedDevicePluggedInIsCountedUnpluggedMissingAndNeverForgotten(t *te
 	camera := late(t, r)
 	a := startAgent(t, t.TempDir(), fastConfig)
 	a.firstCycle()
-	before := a.flagged("banned", "present")
+	total := func() int {
+		banned, _ := strconv.Atoi(a.flagged("banned", "present"))
+		suspected, _ := strconv.Atoi(a.flagged("suspected", "present"))
+		return banned + suspected
+	}
+	if _, known := a.device(camera); known {
+		t.Fatal("the camera is known before it is plugged in")
+	}
+	before := total()
 	if err := r.Plug(camera.Name); err != nil {
 		t.Fatal(err)
 	}
 	took := a.await("the flagged device in the metrics", 5*time.Second, func() bool {
 		d, ok := a.device(camera)
-		return ok && d.Manufacturer == "Hikvision" && a.flagged("banned", "present") != before
+		return ok && d.Manufacturer == "Hikvision" && total() == before+1
 	})
 	t.Logf("counted %s after it was plugged in", took.Round(time.Millisecond))
+	took = a.await("the verdict on it", 20*time.Second, func() bool {
+		d, _ := a.device(camera)
+		return verdictOf(d, "ca-hikvision-2025") == "banned"
+	})
+	t.Logf("banned %s later", took.Round(time.Millisecond))
 	if err := r.Unplug(camera.Name); err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +158,8 @@ func TestASecondAgentOnTheSameStoreRefuses(t *testing.T) {
 
 func TestListenModeSendsNothing(t *testing.T) {
 	r := site(t, "sixty")
-	a := startAgent(t, t.TempDir(), strings.Replace(fastConfig, "site: test", "site: test\nmode: listen", 1))
 	camera := late(t, r)
+	a := startAgent(t, t.TempDir(), strings.Replace(fastConfig, "site: test", "site: test\nmode: listen", 1))
 	if err := r.Plug(camera.Name); err != nil {
 		t.Fatal(err)
 	}
