@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"net"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -88,6 +89,11 @@ type identities struct {
 }
 
 func (ids *identities) any() bool { return len(ids.payload) > 0 || len(ids.keys) > 0 }
+
+// beyond: something more is said than the MAC that the network shows.
+func (ids *identities) beyond() bool {
+	return len(ids.keys) > 0 || slices.ContainsFunc(ids.payload, func(m hwaddr) bool { return m != ids.mac })
+}
 
 // readIdentities collects the identities of one observation.
 func readIdentities(ev []fingerprint.Evidence) identities {

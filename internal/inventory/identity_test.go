@@ -182,6 +182,23 @@ func TestAddressLearnsItsMAC(t *testing.T) {
 	}
 }
 
+func TestAddressOfANamedHostLearnsItsMAC(t *testing.T) {
+	const endpoint = "urn:uuid:aed1f3a4-f2aa-4f2c-a093-c5619478eaae"
+	s := newSite(t, Options{})
+	x := s.see("10.0.0.1", "", ev("wsd", 0, "epr", endpoint)...).Device
+	if a := s.see("10.0.0.1", macA, ev("arp", 0, "mac", macA)...).Device; a != x {
+		t.Errorf("%s became %s", x, a)
+	}
+	s.want(1)
+
+	// The MAC is known from another address of the host before.
+	s = newSite(t, Options{})
+	s.see("fe80::1", macA, ev("ndp", 0, "mac", macA)...)
+	s.see("10.0.0.1", "", ev("wsd", 0, "epr", endpoint)...)
+	s.see("10.0.0.1", macA, ev("arp", 0, "mac", macA)...)
+	s.want(1)
+}
+
 func TestOneMACWithManyAddressesIsNoIdentity(t *testing.T) {
 	s := newSite(t, Options{})
 	for round := range 3 {

@@ -292,7 +292,7 @@ func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
 	if x == nil || x.burnedIn() || len(x.macs) > 0 || x.state != Present || i.contradiction(x, x.liveAt(o.IP), o, ids) != noConflict {
 		return nil
 	}
-	if x.named() && ids.any() && !i.holdsKey(x, ids) {
+	if x.named() && ids.beyond() && !i.holdsKey(x, ids) {
 		return nil
 	}
 	i.addHardware(x, ids.mac)
@@ -303,7 +303,10 @@ func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
 // its MAC was seen.
 func (i *Inventory) provisional(o *Observation, e *entry) *entry {
 	x := i.macless(o.IP)
-	if x == nil || x == e || x.hardware() || x.first < i.cycleStart.UnixNano() || x.sibling || i.apart[pair(e.id, x.id)] {
+	if x == nil || x == e || len(x.macs) > 0 || x.first < i.cycleStart.UnixNano() || x.sibling || i.apart[pair(e.id, x.id)] {
+		return nil
+	}
+	if x.named() && len(o.MAC) == 0 {
 		return nil
 	}
 	return x
@@ -343,7 +346,7 @@ func (i *Inventory) create(o *Observation, ids *identities, ofMAC bool) *entry {
 func (i *Inventory) newEntry(identity string, first int64) *entry {
 	i.lastNo++
 	e := &entry{id: i.newID(identity), no: i.lastNo, state: Present, first: first, claims: noClaims, where: nowhere, cold: &cold{}}
-	i.devices[e.id] = e
+	i.put(e)
 	i.warmed(e)
 	return e
 }
