@@ -215,6 +215,7 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity) {
 			return r.Source == it.Source && r.Port == it.Port && r.Field == it.Field
 		})
 	}
+	e.shown = nil
 	i.changes++
 	i.keepCold(e, c)
 }

@@ -30,7 +30,7 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 	if i.readOnly {
 		return
 	}
-	for _, e := range i.sorted() {
+	for _, e := range slices.Clone(i.sorted()) {
 		i.endAddresses(e, &c)
 		i.miss(e, &c)
 		i.tellApart(e)

@@ -36,6 +36,7 @@ type entry struct {
 	people    *people
 	marks     []mark
 	cold      *cold  // decoded, or nil
+	shown     *shown // what of it Devices shows, or nil
 	packed    []byte // memory inventory: cold, encoded
 
 	missed    uint8
@@ -157,11 +158,35 @@ func (i *Inventory) public(e *entry, detailed bool) Device {
 		d.Exceptions = slices.Clone(p.exceptions)
 	}
 	if detailed {
-		if held := i.coldOf(e); held != nil {
-			d.Reasons, d.Contradictions = none(held.reasons), none(held.contradictions)
-		}
+		s := i.shownOf(e)
+		d.Reasons, d.Contradictions = s.reasons, s.contradictions
 	}
 	return d
+}
+
+// shown are the reasons of a device, kept at hand in an inventory small enough
+// for Devices to carry them.
+type shown struct {
+	reasons        []fingerprint.Reason
+	contradictions []string
+}
+
+func (i *Inventory) shownOf(e *entry) *shown {
+	if e.shown != nil {
+		return e.shown
+	}
+	s := show(i.coldOf(e))
+	if len(i.devices) <= i.opt.DetailLimit {
+		e.shown = s
+	}
+	return s
+}
+
+func show(c *cold) *shown {
+	if c == nil {
+		return &shown{[]fingerprint.Reason{}, []string{}}
+	}
+	return &shown{none(c.reasons), none(c.contradictions)}
 }
 
 // excepted returns the verdicts with the exceptions in force marked.
@@ -181,7 +206,10 @@ func (i *Inventory) excepted(e *entry) []policy.Verdict {
 
 // addresses are the live ones, latest first, or the last one known.
 func (e *entry) addresses() []string {
-	out := make([]string, 0, 1)
+	if len(e.bindings) == 1 {
+		return []string{e.bindings[0].ip.String()}
+	}
+	out := make([]string, 0, 2)
 	for _, b := range e.latest() {
 		if b.live && len(out) < maxBindings {
 			out = append(out, b.ip.String())
@@ -229,16 +257,23 @@ func (e *entry) addMAC(m hwaddr) bool {
 	return true
 }
 
-// sorted returns the entries by first sight, then id.
+// sorted returns the entries in order of appearance.
 func (i *Inventory) sorted() []*entry {
-	out := make([]*entry, 0, len(i.devices))
-	for _, e := range i.devices {
-		out = append(out, e)
+	if len(i.order) != len(i.devices) {
+		i.order = slices.DeleteFunc(i.order, func(e *entry) bool { return e.gone })
 	}
-	slices.SortFunc(out, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id))
-	})
-	return out
+	if !slices.IsSortedFunc(i.order, byNumber) {
+		slices.SortFunc(i.order, byNumber)
+	}
+	return i.order
+}
+
+func byNumber(a, b *entry) int { return cmp.Compare(a.no, b.no) }
+
+// put adds an entry to the inventory.
+func (i *Inventory) put(e *entry) {
+	i.devices[e.id] = e
+	i.order = append(i.order, e)
 }
 
 // touch marks the small part of e as changed, to be seen and to be stored.

@@ -30,7 +30,7 @@ type Options struct {
 	// Judge judges stored evidence anew, without a packet; see Rejudge.
 	Judge Judge
 	// DetailLimit is the number of devices up to which Devices carries
-	// Reasons and Contradictions; above it only Device does. 0 means 20000.
+	// Reasons and Contradictions; above it only Device does. 0 means 10000.
 	DetailLimit int
 }
 
@@ -62,6 +62,7 @@ type Inventory struct {
 
 	mu      sync.RWMutex
 	devices map[string]*entry
+	order   []*entry         // by appearance; forgotten ones are taken out when it is read
 	alias   map[string]alias // by the id that was merged away
 	macs    map[hwaddr]*entry
 	keys    map[key]*entry
@@ -135,7 +136,7 @@ func newInventory(o Options) *Inventory {
 		o.Hostnames = "cameras"
 	}
 	if o.DetailLimit == 0 {
-		o.DetailLimit = 20000
+		o.DetailLimit = 10000
 	}
 	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed()}
 	i.reset()
@@ -147,6 +148,7 @@ func newInventory(o Options) *Inventory {
 func (i *Inventory) reset() {
 	i.devices = map[string]*entry{}
 	i.alias = map[string]alias{}
+	i.order = nil
 	i.macs = map[hwaddr]*entry{}
 	i.keys = map[key]*entry{}
 	i.atIP = map[netip.Addr]*entry{}
@@ -177,6 +179,9 @@ func (i *Inventory) Devices() []Device {
 	}
 	s := &snapshot{changes: i.changes, devices: make([]Device, 0, len(i.devices))}
 	detailed := len(i.devices) <= i.opt.DetailLimit
+	if detailed {
+		i.fetchShown()
+	}
 	for _, e := range i.sorted() {
 		s.devices = append(s.devices, i.public(e, detailed))
 	}
@@ -184,12 +189,14 @@ func (i *Inventory) Devices() []Device {
 	return s.devices
 }
 
-// Each shows every device, without Reasons and Contradictions, in no order,
-// until yield returns false. yield must not call the inventory.
+// Each shows every device, without Reasons and Contradictions, until yield returns false. yield must not call the inventory.
 func (i *Inventory) Each(yield func(*Device) bool) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	for _, e := range i.devices {
+	for _, e := range i.order {
+		if e.gone {
+			continue
+		}
 		d := i.public(e, false)
 		if !yield(&d) {
 			return
@@ -236,7 +243,7 @@ func (i *Inventory) now() time.Time { return i.opt.Now().UTC() }
 
 // intern returns one shared copy of a short string.
 func (i *Inventory) intern(s string) string {
-	if s == "" || len(s) > 64 {
+	if s == "" || len(s) > 256 {
 		return s
 	}
 	if w, ok := i.words[s]; ok {

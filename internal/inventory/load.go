@@ -148,7 +148,7 @@ func (i *Inventory) loadDevices(ctx context.Context, db *sql.DB) error {
 
 // index files a loaded device under all that finds it.
 func (i *Inventory) index(e *entry) {
-	i.devices[e.id] = e
+	i.put(e)
 	for _, m := range e.macs {
 		i.macs[m] = e
 	}
@@ -161,6 +161,39 @@ func (i *Inventory) index(e *entry) {
 		if b.live {
 			i.addAddress(b.ip, e)
 		}
+	}
+}
+
+// fetchShown reads the reasons of all devices at once, after a start.
+func (i *Inventory) fetchShown() {
+	if i.store == nil || i.store.read == nil {
+		return
+	}
+	lacking := map[int64]*entry{}
+	for _, e := range i.devices {
+		if e.shown == nil && e.cold == nil {
+			lacking[e.no] = e
+		}
+	}
+	if len(lacking) < 200 {
+		return
+	}
+	err := each(context.Background(), i.store.read, "SELECT no, form FROM evidence ORDER BY no", func(r *sql.Rows) error {
+		var no int64
+		var form sql.RawBytes
+		if err := r.Scan(&no, &form); err != nil {
+			return err
+		}
+		if e := lacking[no]; e != nil {
+			if c, err := decodeCold(i, form); err == nil {
+				e.shown = show(c)
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		i.store.failed("read evidence", err)
 	}
 }
 

@@ -146,7 +146,7 @@ func (i *Inventory) foldBindings(e *entry) {
 }
 
 func (i *Inventory) mergeEvidence(keep, gone *entry, offset uint32) {
-	keep.marks = nil
+	keep.marks, keep.shown = nil, nil
 	given := i.coldOf(gone)
 	if given == nil {
 		return
@@ -254,7 +254,7 @@ func (i *Inventory) restore(u *merged, t time.Time, by, why string) (*entry, err
 	i.apart[pair(keep.id, e.id)] = true
 	i.store.dropMerge(u, keep.id)
 	e.state, e.gone = keep.state, false
-	i.devices[e.id] = e
+	i.put(e)
 	i.giveBack(keep, e)
 	for n := range e.bindings {
 		if e.bindings[n].live = e.bindings[n].live && keep.liveAt(e.bindings[n].ip) == nil; e.bindings[n].live {

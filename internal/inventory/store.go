@@ -136,7 +136,11 @@ func (s *store) openUnwritable(ctx context.Context, why error) bool {
 	}
 	s.write = nil
 	var err error
-	for _, more := range []string{"", "&immutable=1"} {
+	ways := []string{"", "&immutable=1"}
+	if st, there := os.Stat(s.path + "-wal"); there == nil && st.Size() > 0 {
+		ways = ways[:1] // the other would not see what is in the log
+	}
+	for _, more := range ways {
 		s.inv.reset()
 		if s.read, err = openReader(s.path, more); err != nil {
 			return false
@@ -343,6 +347,9 @@ func (s *store) cold(no int64) []byte {
 func (s *store) failed(what string, err error) {
 	s.health.Errors++
 	problem := what + ": " + err.Error()
+	if noSpace(err) {
+		problem += " (the disk is full or read-only: going on from memory until it can be written)"
+	}
 	if s.health.Problem == "" {
 		s.inv.log.Error("inventory: going on from memory", zap.String("path", s.path), zap.String("doing", what), zapErr(err))
 	}
