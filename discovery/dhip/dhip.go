@@ -55,12 +55,12 @@ func conversation() exchange.Conversation {
 		Window:  4500 * time.Millisecond,
 		Groups:  []netip.AddrPort{to},
 		Unicast: []exchange.Unicast{{Port: port, Message: message}},
-		Read:    read,
+		Read:    Hear,
 	}
 }
 
-// read keeps the JSON of an answer; the evidence is that alone.
-func read(raw []byte) []exchange.Heard {
+// Hear keeps the JSON of an answer; the evidence is that alone.
+func Hear(raw []byte) []exchange.Heard {
 	body := Body(raw)
 	switch {
 	case body == nil:

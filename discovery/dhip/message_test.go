@@ -87,11 +87,11 @@ func TestSearchIsExact(t *testing.T) {
 }
 
 func TestEvidenceIsTheJSONAlone(t *testing.T) {
-	h := read(fixture(t, "dahua.bin"))
+	h := Hear(fixture(t, "dahua.bin"))
 	if len(h) != 1 || h[0].Kind != "dhip" || h[0].Raw[0] != '{' || h[0].Raw[len(h[0].Raw)-1] != '}' {
 		t.Errorf("%+v", h)
 	}
-	if h := read(search()); len(h) != 1 || h[0].Kind != "" {
+	if h := Hear(search()); len(h) != 1 || h[0].Kind != "" {
 		t.Errorf("a question is %+v", h)
 	}
 }
@@ -108,6 +108,6 @@ func FuzzFields(f *testing.F) {
 				t.Errorf("%s holds %q", field.Name, field.Value)
 			}
 		}
-		read(raw)
+		Hear(raw)
 	})
 }

@@ -171,7 +171,7 @@ func (s *Source) deliver(d discovery.Datagram, raw []byte, asked *asked, sink di
 	}
 	for _, h := range s.talk.Read(raw) {
 		solicited := asked.repeats(from, h.Token)
-		ip, about := subject(scope, from, h.Hosts)
+		ip, about := Subject(scope, from, h.Hosts)
 		if !about {
 			h = Heard{Key: "reflected"}
 		}
@@ -190,9 +190,9 @@ func (s *Source) deliver(d discovery.Datagram, raw []byte, asked *asked, sink di
 	}
 }
 
-// subject is the host that an answer is about: its sender, or the host in scope
+// Subject is the host that an answer is about: its sender, or the host in scope
 // that the sender speaks for. About hosts elsewhere nothing is believed.
-func subject(scope *discovery.Scope, from netip.Addr, hosts []netip.Addr) (ip netip.Addr, about bool) {
+func Subject(scope *discovery.Scope, from netip.Addr, hosts []netip.Addr) (ip netip.Addr, about bool) {
 	if slices.Contains(hosts, from) {
 		return from, true
 	}

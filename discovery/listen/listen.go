@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"net"
 	"sync"
 	"time"
@@ -145,66 +144,11 @@ func (s *Source) read(conn discovery.PacketConn, i discovery.Interface, sink dis
 		if decoder.Decode(buf[:n], &f) != nil || bytes.Equal(f.Source[:], i.MAC) {
 			continue
 		}
-		for _, sighting := range Sightings(&f, ci) {
-			if !i.Has(sighting.IP) && repeats.pass(&sighting) {
-				sink(sighting)
+		for _, w := range words(&f, ci) {
+			w.place(s.env.Wire.Scope())
+			if !i.Has(w.IP) && repeats.pass(&w) {
+				sink(w.Sighting)
 			}
 		}
 	}
-}
-
-// The same word of the same host is passed on once in a while only, however
-// often it is said; MACs that come and go are bounded.
-const (
-	repeatAfter = 10 * time.Second
-	gateEntries = 1 << 15
-	gatePerMAC  = 64 // sightings per MAC and repeatAfter
-)
-
-type gate struct {
-	seed maphash.Seed
-	last map[uint64]struct{}
-	of   map[[6]byte]int
-	from time.Time
-}
-
-func newGate() *gate {
-	return &gate{seed: maphash.MakeSeed(), last: map[uint64]struct{}{}, of: map[[6]byte]int{}}
-}
-
-func (g *gate) pass(s *discovery.Sighting) bool {
-	if s.Time.Sub(g.from) > repeatAfter || s.Time.Before(g.from) || len(g.last) >= gateEntries {
-		// A new period: what was said in the last one may be said again.
-		clear(g.last)
-		clear(g.of)
-		g.from = s.Time
-	}
-	key := g.key(s)
-	if _, said := g.last[key]; said {
-		return false
-	}
-	if mac := [6]byte(s.MAC); g.of[mac] < gatePerMAC {
-		g.of[mac]++
-	} else {
-		return false
-	}
-	g.last[key] = struct{}{}
-	return true
-}
-
-func (g *gate) key(s *discovery.Sighting) uint64 {
-	var h maphash.Hash
-	h.SetSeed(g.seed)
-	h.WriteString(s.Kind)
-	h.Write(s.MAC)
-	if s.IP.IsValid() {
-		ip := s.IP.As16()
-		h.Write(ip[:])
-	}
-	if s.Departed {
-		h.WriteByte(1)
-	}
-	h.WriteByte(0)
-	h.Write(s.Raw)
-	return h.Sum64()
 }

@@ -4,88 +4,90 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
-	"slices"
 
 	"camcensus/discovery"
 	"camcensus/discovery/dhcp"
+	"camcensus/discovery/dhip"
+	"camcensus/discovery/exchange"
+	"camcensus/discovery/mdns"
+	"camcensus/discovery/native"
 	"camcensus/discovery/ndp"
+	"camcensus/discovery/sadp"
+	"camcensus/discovery/ssdp"
+	"camcensus/discovery/wsd"
 	"camcensus/internal/packet"
 )
 
 // maxRaw bounds what is kept of one datagram.
 const maxRaw = 64 << 10
 
-// heard is what a payload turned out to be; a zero Kind means that its sender
-// lives and nothing more.
-type heard struct {
-	kind                string
-	raw                 []byte
-	announced, departed bool
+// dialects are the ports of the protocols whose own rooms read what passes
+// there, beside the table of package native.
+var dialects = map[uint16]func(payload []byte) []exchange.Heard{
+	3702:  wsd.Hear,
+	5353:  mdns.Hear,
+	1900:  ssdp.Hear,
+	37020: sadp.Hear,
+	37810: dhip.Hear,
 }
 
-// dialect is a protocol that is heard at a UDP port.
-type dialect struct {
-	port uint16
-	read func(payload []byte) []heard
-}
-
-// dialects are the ports that are captured. Where read is nil the sender's
-// address is all that is kept: its protocol's own source hears the rest.
-var dialects = []dialect{
-	{port: 3702, read: readWSD},
-	{port: 5353, read: readMDNS},
-	{port: 1900, read: readSSDP},
-	{port: 37020, read: readSADP},
-	{port: 37810, read: readDHIP},
-	{port: 23456}, // TVT
-	{port: 34569}, // XMeye
-	{port: 7711},  // Hanwha's answers
-	{port: 1758},  // Bosch's answers
-	{port: 10669}, // Panasonic's answers
-	{port: 10001}, // Ubiquiti
-}
-
+// ports are those that are captured.
 func ports() []uint16 {
-	out := []uint16{dhcp.ServerPort}
-	for _, d := range dialects {
-		out = append(out, d.port)
+	out := append([]uint16{dhcp.ServerPort}, native.Ports()...)
+	for port := range dialects {
+		out = append(out, port)
 	}
 	return out
 }
 
+// word is a sighting and what makes it a repeat of another.
+type word struct {
+	discovery.Sighting
+	key   string
+	hosts []netip.Addr // that it is about, by its own word
+}
+
 // Sightings reads who a frame shows and what it says.
 func Sightings(f *packet.Frame, ci discovery.CaptureInfo) []discovery.Sighting {
+	var out []discovery.Sighting
+	for _, w := range words(f, ci) {
+		out = append(out, w.Sighting)
+	}
+	return out
+}
+
+func words(f *packet.Frame, ci discovery.CaptureInfo) []word {
 	switch f.Protocol {
 	case packet.ARP:
-		return arpSighting(f, ci)
+		return arpWord(f, ci)
 	case packet.UDP:
-		return datagramSightings(f, ci)
+		return datagramWords(f, ci)
 	case packet.EchoRequest, packet.Other:
 		return nil
 	}
 	if s, ok := ndp.Sighting(f, ci); ok {
 		s.Source = name
-		return []discovery.Sighting{s}
+		return []word{{Sighting: s}}
 	}
 	return nil
 }
 
-func arpSighting(f *packet.Frame, ci discovery.CaptureInfo) []discovery.Sighting {
+func arpWord(f *packet.Frame, ci discovery.CaptureInfo) []word {
 	// A sender of 0.0.0.0 only tries whether an address is free (RFC 5227).
 	if f.From.IsUnspecified() || f.From.IsMulticast() || f.From == broadcast || f.Sender[0]&1 != 0 || f.Sender == [6]byte{} {
 		return nil
 	}
-	return []discovery.Sighting{{
+	return []word{{Sighting: discovery.Sighting{
 		Time: ci.Time, Source: name, Interface: ci.Interface, VLAN: max(ci.VLAN, f.VLAN),
 		IP: f.From, MAC: net.HardwareAddr(bytes.Clone(f.Sender[:])), Kind: "arp", Announced: f.From == f.To,
-	}}
+	}}}
 }
 
-func datagramSightings(f *packet.Frame, ci discovery.CaptureInfo) []discovery.Sighting {
+func datagramWords(f *packet.Frame, ci discovery.CaptureInfo) []word {
 	if f.ToPort == dhcp.ServerPort {
 		if s, ok := dhcp.Sighting(f, ci); ok {
 			s.Source = name
-			return []discovery.Sighting{s}
+			return []word{{Sighting: s}}
 		}
 		return nil
 	}
@@ -96,78 +98,54 @@ func datagramSightings(f *packet.Frame, ci discovery.CaptureInfo) []discovery.Si
 		Time: ci.Time, Source: name, Interface: ci.Interface, VLAN: max(ci.VLAN, f.VLAN),
 		IP: f.From, MAC: net.HardwareAddr(bytes.Clone(f.Source[:])), Port: f.FromPort,
 	}
-	var out []discovery.Sighting
-	for _, h := range read(f) {
+	list := hear(f)
+	if len(list) == 0 {
+		return []word{{Sighting: base}} // whatever it said, its sender lives
+	}
+	var out []word
+	for _, h := range list {
 		s := base
-		s.Kind, s.Raw = h.kind, h.raw
+		s.Kind, s.Raw = h.Kind, h.Raw
 		// An announcement is said to all; an answer to another's question is
 		// none.
-		s.Announced, s.Departed = h.announced && f.To.IsMulticast(), h.departed
-		if h.kind != "" {
+		s.Announced, s.Departed = h.Announced && toAll(f.To), h.Departed
+		if h.Kind != "" {
 			s.Truncated = ci.Truncated
 		}
-		out = append(out, s)
-	}
-	if len(out) == 0 {
-		return []discovery.Sighting{base}
+		out = append(out, word{Sighting: s, key: h.Key, hosts: h.Hosts})
 	}
 	return out
 }
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-func read(f *packet.Frame) []heard {
-	at := slices.IndexFunc(dialects, func(d dialect) bool { return d.port == f.FromPort })
-	if at < 0 {
-		at = slices.IndexFunc(dialects, func(d dialect) bool { return d.port == f.ToPort })
+func toAll(ip netip.Addr) bool { return ip.IsMulticast() || ip == broadcast }
+
+// hear lets the protocol of either port read the payload.
+func hear(f *packet.Frame) []exchange.Heard {
+	for _, port := range []uint16{f.FromPort, f.ToPort} {
+		if read, ok := dialects[port]; ok {
+			return read(f.Payload)
+		}
 	}
-	if at < 0 || dialects[at].read == nil {
-		return nil
+	if list := native.Hear(f.FromPort, f.Payload); list != nil {
+		return list
 	}
-	return dialects[at].read(f.Payload)
+	return native.Hear(f.ToPort, f.Payload)
 }
 
-// readWSD tells answers and announcements from questions by the name of the
-// body's element, whatever its prefix and namespace.
-func readWSD(b []byte) []heard {
-	switch {
-	case bytes.Contains(b, []byte("ProbeMatches")), bytes.Contains(b, []byte("ResolveMatches")):
-		return []heard{{kind: "wsd", raw: b}}
-	case bytes.Contains(b, []byte(":Hello")), bytes.Contains(b, []byte("<Hello")):
-		return []heard{{kind: "wsd", raw: b, announced: true}}
-	case bytes.Contains(b, []byte(":Bye")), bytes.Contains(b, []byte("<Bye")):
-		return []heard{{kind: "wsd", raw: b, departed: true}}
+// place settles whom a word is about and what the link shows of it. A host of
+// a routed network comes with its router's MAC, which is none of its own, and
+// a reflector speaks for others.
+func (w *word) place(scope *discovery.Scope) {
+	ip, about := exchange.Subject(scope, w.IP, w.hosts)
+	if !about {
+		w.Kind, w.Raw, w.key = "", nil, "reflected"
 	}
-	return nil
-}
-
-func readSSDP(b []byte) []heard {
-	switch {
-	case bytes.HasPrefix(b, []byte("NOTIFY ")):
-		gone := bytes.Contains(bytes.ToLower(b), []byte("ssdp:byebye"))
-		return []heard{{kind: "ssdp", raw: b, announced: !gone, departed: gone}}
-	case bytes.HasPrefix(b, []byte("HTTP/1.")):
-		return []heard{{kind: "ssdp", raw: b}}
+	if ip != w.IP {
+		w.IP, w.MAC, w.Port = ip, nil, 0
 	}
-	return nil
-}
-
-func readSADP(b []byte) []heard {
-	if !bytes.Contains(b, []byte("<ProbeMatch")) {
-		return nil
+	if n, ok := scope.NetworkOf(w.IP); ok && !n.Connected {
+		w.MAC, w.Interface = nil, ""
 	}
-	return []heard{{kind: "sadp", raw: b}}
-}
-
-// readDHIP keeps the JSON behind the 32 bytes of the header.
-func readDHIP(b []byte) []heard {
-	const header = 32
-	if len(b) <= header || string(b[4:8]) != "DHIP" || !bytes.Contains(b, []byte("client.notifyDevInfo")) {
-		return nil
-	}
-	body := bytes.TrimRight(b[header:], "\x00\r\n \t")
-	if len(body) == 0 || body[0] != '{' {
-		return nil
-	}
-	return []heard{{kind: "dhip", raw: body}}
 }

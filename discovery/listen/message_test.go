@@ -57,7 +57,7 @@ func TestSightingsBearTheKindOfTheirProtocol(t *testing.T) {
 	}{
 		{"Hello", datagram(50000, 3702, `<s:Envelope><s:Body><d:Hello>`), "wsd", "<d:Hello>", true, false},
 		{"Bye", datagram(50000, 3702, `<s:Envelope><s:Body><Bye>`), "wsd", "<Bye>", false, true},
-		{"ProbeMatches", datagram(3702, 50000, `<d:ProbeMatches>`), "wsd", "ProbeMatches", false, false},
+		{"ProbeMatches", datagram(3702, 50000, `<s:Envelope><s:Body><d:ProbeMatches><d:ProbeMatch><d:XAddrs>http://10.77.0.9/</d:XAddrs></d:ProbeMatch></d:ProbeMatches>`), "wsd", "ProbeMatches", false, false},
 		{"another's Probe", datagram(50000, 3702, `<d:Probe>`), "", "", false, false},
 		{"NOTIFY alive", datagram(1900, 1900, "NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\n\r\n"), "ssdp", "NOTIFY", true, false},
 		{"NOTIFY byebye", datagram(1900, 1900, "NOTIFY * HTTP/1.1\r\nNTS: ssdp:byebye\r\n\r\n"), "ssdp", "byebye", false, true},
@@ -69,6 +69,10 @@ func TestSightingsBearTheKindOfTheirProtocol(t *testing.T) {
 		{"DHIP without its header", datagram(37810, 5000, "client.notifyDevInfo"), "", "", false, false},
 		{"mDNS announcement", datagram(5353, 5353, mdnsAnswer(t, "120", services...)), "mdns", `{"instance":"AXIS P3245 - 02408C0A0B0C","service":"_axis-video._tcp","host":"axis-02408c0a0b0c.local","port":80,"txt":["macaddress=02408C0A0B0C"]}`, true, false},
 		{"mDNS goodbye", datagram(5353, 5353, mdnsAnswer(t, "0", services...)), "", "", false, false},
+		{"Hanwha answer", datagram(7701, 7711, "\x0b"+strings.Repeat("\x00", 0x90)), "hanwha", "\x0b", false, false},
+		{"XMeye answer", datagram(34569, 34569, "\xff"+strings.Repeat("\x00", 13)+"\xfb\x05"+strings.Repeat("\x00", 4)+"{}"), "xmeye", "{}", false, false},
+		{"Bosch answer", datagram(1757, 1758, "\x99\x39\xa4\x27"+strings.Repeat("\x00", 28)), "bosch", "\x99", false, false},
+		{"Ubiquiti answer", datagram(10001, 40000, "\x01\x00\x00\x03\x0b\x00\x00"), "ubiquiti", "\x01", false, false},
 		{"TVT shows its sender", datagram(23456, 23456, "MHED"), "", "", false, false},
 		{"gratuitous ARP", packet.Frame{Protocol: packet.ARP, Operation: 1, From: from, To: from, Sender: mac}, "arp", "", true, false},
 		{"ARP request", packet.Frame{Protocol: packet.ARP, Operation: 1, From: from, To: netip.MustParseAddr("10.77.0.1"), Sender: mac}, "arp", "", false, false},
@@ -109,8 +113,8 @@ func TestWhatShowsNobodyIsNoSighting(t *testing.T) {
 
 func TestGateLetsRepeatsThroughOnceInAWhile(t *testing.T) {
 	g, at := newGate(), time.Unix(1000, 0)
-	s := func(raw string) *discovery.Sighting {
-		return &discovery.Sighting{Time: at, IP: from, MAC: net.HardwareAddr(mac[:]), Kind: "wsd", Raw: []byte(raw)}
+	s := func(raw string) *word {
+		return &word{Sighting: discovery.Sighting{Time: at, IP: from, MAC: net.HardwareAddr(mac[:]), Kind: "wsd", Raw: []byte(raw)}}
 	}
 	var passed []bool
 	for _, step := range []struct {
@@ -134,9 +138,58 @@ func TestGateLetsRepeatsThroughOnceInAWhile(t *testing.T) {
 	}
 }
 
+func TestGateBoundsAFloodOfMadeUpMACs(t *testing.T) {
+	g, at := newGate(), time.Unix(1000, 0)
+	flood := func() (passed int) {
+		for i := range 100_000 {
+			made := net.HardwareAddr{2, byte(i >> 16), byte(i >> 8), byte(i), byte(at.Unix()), 1}
+			if g.pass(&word{Sighting: discovery.Sighting{Time: at, IP: from, MAC: made, Kind: "arp"}}) {
+				passed++
+			}
+		}
+		return passed
+	}
+	honest := &word{Sighting: discovery.Sighting{Time: at, IP: from, MAC: net.HardwareAddr(mac[:]), Kind: "arp"}}
+	if !g.pass(honest) {
+		t.Fatal("the first word is refused")
+	}
+	if n := flood(); n > gateNewMACs {
+		t.Errorf("%d of a flood passed", n)
+	}
+	at = at.Add(11 * time.Second)
+	if n := flood(); n > gateNewMACs {
+		t.Errorf("%d of the second flood passed", n)
+	}
+	honest.Time = at
+	if !g.pass(honest) {
+		t.Error("a host known from before is drowned by the flood")
+	}
+}
+
+func TestWordsOfRoutedHostsCarryNoMAC(t *testing.T) {
+	own := discovery.Interface{Name: "eth0", Index: 1, MAC: mac[:], Up: true, Broadcast: true, Multicast: true,
+		Prefixes: []netip.Prefix{netip.MustParsePrefix("10.77.0.2/24")}}
+	scope, err := discovery.NewScope([]discovery.Interface{own}, discovery.ScopeOptions{Networks: []string{"connected", "10.79.0.0/24"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routed := word{Sighting: discovery.Sighting{IP: netip.MustParseAddr("10.79.0.9"), MAC: mac[:], Interface: "eth0"}}
+	if routed.place(scope); routed.MAC != nil || routed.Interface != "" {
+		t.Errorf("%+v", routed)
+	}
+	reflected := word{Sighting: discovery.Sighting{IP: from, MAC: mac[:], Interface: "eth0", Kind: "mdns"}, hosts: []netip.Addr{netip.MustParseAddr("10.77.0.50")}}
+	if reflected.place(scope); reflected.IP != netip.MustParseAddr("10.77.0.50") || reflected.MAC != nil {
+		t.Errorf("%+v", reflected)
+	}
+	elsewhere := word{Sighting: discovery.Sighting{IP: from, MAC: mac[:], Interface: "eth0", Kind: "mdns"}, hosts: []netip.Addr{netip.MustParseAddr("172.16.0.50")}}
+	if elsewhere.place(scope); elsewhere.IP != from || elsewhere.MAC == nil || elsewhere.Kind != "" {
+		t.Errorf("%+v", elsewhere)
+	}
+}
+
 func FuzzSightings(f *testing.F) {
-	for _, d := range dialects {
-		f.Add(d.port, []byte("x"))
+	for _, port := range ports() {
+		f.Add(port, []byte("x"))
 	}
 	f.Add(uint16(3702), []byte("<Hello>"))
 	f.Add(uint16(37810), []byte("\x20\x00\x00\x00DHIP                        {client.notifyDevInfo"))

@@ -91,17 +91,29 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 	return s.Source.Ask(ctx, round, sink)
 }
 
-// read turns one packet into a piece of evidence for every service in it.
+// read notes the types that a packet names, beside what Hear finds in it.
 func (s *Source) read(raw []byte) []exchange.Heard {
 	a, ok := parse(raw)
-	switch {
-	case !ok:
+	if !ok {
 		return nil
-	case a.query:
-		return []exchange.Heard{{Key: "question"}}
 	}
 	s.noteTypes(a.types)
-	announced := !s.Asking()
+	return a.heard(!s.Asking())
+}
+
+// Hear turns one packet into a piece of evidence for every service in it.
+func Hear(raw []byte) []exchange.Heard {
+	a, ok := parse(raw)
+	if !ok {
+		return nil
+	}
+	return a.heard(true)
+}
+
+func (a answer) heard(announced bool) []exchange.Heard {
+	if a.query {
+		return []exchange.Heard{{Key: "question"}}
+	}
 	var list []exchange.Heard
 	for _, service := range a.services {
 		if record := service.record(); record != nil {
@@ -114,13 +126,13 @@ func (s *Source) read(raw []byte) []exchange.Heard {
 	case a.goodbye:
 		list = append(list, exchange.Heard{Key: "goodbye", Departed: true})
 	case len(list) == 0:
-		list = append(list, s.hostsOnly(a, announced)...)
+		list = append(list, a.hostsOnly(announced)...)
 	}
 	return list
 }
 
 // hostsOnly is the evidence of a packet that gives addresses and no service.
-func (s *Source) hostsOnly(a answer, announced bool) []exchange.Heard {
+func (a answer) hostsOnly(announced bool) []exchange.Heard {
 	list := []exchange.Heard{{Key: "answer"}}
 	for host, addrs := range a.hosts {
 		record := Service{Host: host}.record()

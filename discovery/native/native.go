@@ -7,6 +7,7 @@ package native
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,6 +123,38 @@ func destination(to string) netip.AddrPort {
 		to = exchange.Broadcast.String() + ":" + port
 	}
 	return netip.MustParseAddrPort(to)
+}
+
+// Ports are the UDP ports at which the answers of the table's protocols pass:
+// where they are fixed, and where they come from.
+func Ports() []uint16 {
+	var ports []uint16
+	for _, v := range vendors {
+		if v.localPort != 0 {
+			ports = append(ports, v.localPort)
+		}
+		for _, r := range v.requests {
+			ports = append(ports, destination(r.to).Port())
+		}
+	}
+	return ports
+}
+
+// Hear reads an answer that passed at a port, whoever had asked for it.
+func Hear(port uint16, raw []byte) []exchange.Heard {
+	for _, v := range vendors {
+		if v.speaksAt(port) {
+			if list := v.hear(raw); list != nil {
+				return list
+			}
+		}
+	}
+	return nil
+}
+
+func (v vendor) speaksAt(port uint16) bool {
+	return port != 0 && port == v.localPort ||
+		slices.ContainsFunc(v.requests, func(r request) bool { return destination(r.to).Port() == port })
 }
 
 // hear keeps an answer without what is secret in it.

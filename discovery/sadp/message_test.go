@@ -71,15 +71,15 @@ func TestFields(t *testing.T) {
 
 func TestOnlyAnswersToInquiriesAreEvidence(t *testing.T) {
 	raw := fixture(t)
-	if h := read(raw); len(h) != 1 || h[0].Kind != "sadp" || !strings.EqualFold(h[0].Token, "e8ecfe09-90e4-44c0-842b-000000000001") {
+	if h := Hear(raw); len(h) != 1 || h[0].Kind != "sadp" || !strings.EqualFold(h[0].Token, "e8ecfe09-90e4-44c0-842b-000000000001") {
 		t.Errorf("an answer is %+v", h)
 	}
 	for _, other := range [][]byte{bytes.Replace(raw, []byte(">inquiry<"), []byte(">getcode<"), 1), request(inquiry, fixedToken)} {
-		if h := read(other); len(h) != 1 || h[0].Kind != "" {
+		if h := Hear(other); len(h) != 1 || h[0].Kind != "" {
 			t.Errorf("%.60q is %+v", other, h)
 		}
 	}
-	if h := read([]byte("hello")); h != nil {
+	if h := Hear([]byte("hello")); h != nil {
 		t.Errorf("noise is %+v", h)
 	}
 }
@@ -103,6 +103,6 @@ func FuzzFields(f *testing.F) {
 				t.Errorf("%s holds %q", field.Name, field.Value)
 			}
 		}
-		read(raw)
+		Hear(raw)
 	})
 }

@@ -62,13 +62,13 @@ func conversation() exchange.Conversation {
 		Window:  5 * time.Second,
 		Groups:  []netip.AddrPort{to},
 		Unicast: []exchange.Unicast{{Port: port, Message: plain}},
-		Read:    read,
+		Read:    Hear,
 	}
 }
 
-// read takes answers to inquiries, ours and others'. Whatever else passes on
+// Hear takes answers to inquiries, ours and others'. Whatever else passes on
 // the port shows that its sender lives.
-func read(raw []byte) []exchange.Heard {
+func Hear(raw []byte) []exchange.Heard {
 	root, a := parse(raw)
 	switch {
 	case a.isAnswer(root):

@@ -58,16 +58,16 @@ func TestFields(t *testing.T) {
 
 func TestReadTellsAnswersAnnouncementsAndGoodbyesApart(t *testing.T) {
 	notify := string(fixture(t, "axis_notify.txt"))
-	if h := read([]byte(notify)); len(h) != 1 || !h[0].Announced || h[0].Departed {
+	if h := Hear([]byte(notify)); len(h) != 1 || !h[0].Announced || h[0].Departed {
 		t.Errorf("alive is %+v", h)
 	}
-	if h := read([]byte(strings.Replace(notify, "ssdp:alive", "ssdp:byebye", 1))); len(h) != 1 || h[0].Announced || !h[0].Departed {
+	if h := Hear([]byte(strings.Replace(notify, "ssdp:alive", "ssdp:byebye", 1))); len(h) != 1 || h[0].Announced || !h[0].Departed {
 		t.Errorf("byebye is %+v", h)
 	}
-	if h := read([]byte(searchRoot)); len(h) != 1 || h[0].Kind != "" {
+	if h := Hear([]byte(searchRoot)); len(h) != 1 || h[0].Kind != "" {
 		t.Errorf("a search is %+v", h)
 	}
-	if h := read([]byte("GET / HTTP/1.1\r\n\r\n")); h != nil {
+	if h := Hear([]byte("GET / HTTP/1.1\r\n\r\n")); h != nil {
 		t.Errorf("noise is %+v", h)
 	}
 }
@@ -83,6 +83,6 @@ func FuzzFields(f *testing.F) {
 				t.Errorf("%s holds %q", field.Name, field.Value)
 			}
 		}
-		read(raw)
+		Hear(raw)
 	})
 }

@@ -47,14 +47,14 @@ func conversation() exchange.Conversation {
 		},
 		Window: 5 * time.Second, // MX and the last search, and two seconds for the slow
 		Groups: []netip.AddrPort{group},
-		Read:   read,
+		Read:   Hear,
 	}
 }
 
-// read takes answers and announcements. A host that announces ten services
+// Hear takes answers and announcements. A host that announces ten services
 // says the same ten times, so only the lines that tell the maker, and the
 // device before the "::", make a new message.
-func read(raw []byte) []exchange.Heard {
+func Hear(raw []byte) []exchange.Heard {
 	m := parse(raw)
 	switch {
 	case m.isSearch():

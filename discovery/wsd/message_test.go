@@ -159,7 +159,7 @@ func FuzzFields(f *testing.F) {
 		for _, part := range Split(raw) {
 			check(t, Fields("wsd", part))
 		}
-		read(raw)
+		Hear(raw)
 	})
 }
 

@@ -60,7 +60,7 @@ func conversation() exchange.Conversation {
 		Sockets: []exchange.Socket{socket4: {}, socket6: {V6: true}},
 		Window:  window,
 		Groups:  []netip.AddrPort{netip.AddrPortFrom(group4, port), netip.AddrPortFrom(group6, port)},
-		Read:    read,
+		Read:    Hear,
 	}
 	for _, q := range questions {
 		talk.Questions = append(talk.Questions,
@@ -88,9 +88,9 @@ func repeats(n int) func() []time.Duration {
 	}
 }
 
-// read turns one datagram into a piece of evidence for every match in it. A
+// Hear turns one datagram into a piece of evidence for every match in it. A
 // question of somebody else's shows that its sender lives.
-func read(raw []byte) []exchange.Heard {
+func Hear(raw []byte) []exchange.Heard {
 	e, ok := Parse(raw)
 	switch {
 	case !ok:
