@@ -77,38 +77,6 @@ func virtualName(name string) bool {
 	return false
 }
 
-// netInterfaces asks package net, which every system has.
-func netInterfaces() ([]Interface, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Interface, 0, len(all))
-	for _, one := range all {
-		i := Interface{
-			Name: one.Name, Index: one.Index, MAC: one.HardwareAddr, MTU: one.MTU,
-			Up:           one.Flags&net.FlagUp != 0,
-			Running:      one.Flags&net.FlagRunning != 0,
-			Broadcast:    one.Flags&net.FlagBroadcast != 0,
-			Multicast:    one.Flags&net.FlagMulticast != 0,
-			Loopback:     one.Flags&net.FlagLoopback != 0,
-			PointToPoint: one.Flags&net.FlagPointToPoint != 0,
-			Virtual:      virtualName(one.Name),
-		}
-		addrs, err := one.Addrs()
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range addrs {
-			if p, ok := prefixOf(a); ok {
-				i.Prefixes = append(i.Prefixes, p)
-			}
-		}
-		out = append(out, i)
-	}
-	return out, nil
-}
-
 func prefixOf(a net.Addr) (netip.Prefix, bool) {
 	n, ok := a.(*net.IPNet)
 	if !ok {

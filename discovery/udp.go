@@ -40,7 +40,6 @@ type UDPConn struct {
 	inner   []*udpSocket
 	ifaces  []Interface // empty: any
 	arrived chan arrival
-	failed  error
 
 	mu       sync.Mutex
 	deadline time.Time
