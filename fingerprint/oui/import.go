@@ -115,12 +115,11 @@ func fromText(text []byte) ([]Block, error) {
 	high := ""
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
-		prefix, rest, ok := strings.Cut(strings.TrimSpace(lines.Text()), "(hex)")
-		if ok {
+		if prefix, _, ok := strings.Cut(strings.TrimSpace(lines.Text()), "(hex)"); ok {
 			high = strings.ReplaceAll(strings.TrimSpace(prefix), "-", "")
 			continue
 		}
-		prefix, rest, ok = strings.Cut(strings.TrimSpace(lines.Text()), "(base 16)")
+		prefix, rest, ok := strings.Cut(strings.TrimSpace(lines.Text()), "(base 16)")
 		if !ok {
 			continue
 		}

@@ -68,8 +68,6 @@ func (a *asking) httpRequest(authorization []byte) []byte {
 	return b.Bytes()
 }
 
-func (a *asking) requestPath() string { return a.request.Path }
-
 // keepWeb notes a web server's answer and what it leads to.
 func (a *asking) keepWeb(kind string, raw []byte, truncated bool) {
 	if len(raw) == 0 || looksLikeTLS(raw) {
