@@ -94,15 +94,6 @@ type cold struct {
 // maxBindings bounds the addresses one device is remembered under.
 const maxBindings = 16
 
-func (e *entry) binding(no uint32) *binding {
-	for n := range e.bindings {
-		if e.bindings[n].no == no {
-			return &e.bindings[n]
-		}
-	}
-	return nil
-}
-
 // liveAt returns the live binding to ip.
 func (e *entry) liveAt(ip netip.Addr) *binding {
 	for n := range e.bindings {

@@ -57,23 +57,23 @@ var reportWords []byte
 // reportView is what the page shows.
 type reportView struct {
 	ReportFacts
-	Lang, Site         string
-	From, To, Written  time.Time
-	Whole              bool // since the beginning
-	Totals             []reportTotal
-	States             map[State]int
-	Cameras            int
-	Unclassified       int
-	Flagged, Unknown   []Device
-	Determined         []Device
-	Excepted           []reportException
-	Removed            []Device
-	Diff               *Diff
-	ChainLength        int64
-	ChainHead          string
-	Problem            string
-	words              map[string]map[string]string
-	maxListed, Further int
+	Lang, Site        string
+	From, To, Written time.Time
+	Whole             bool // since the beginning
+	Totals            []reportTotal
+	States            map[State]int
+	Cameras           int
+	Unclassified      int
+	Flagged, Unknown  []Device
+	Determined        []Device
+	Excepted          []reportException
+	Removed           []Device
+	Diff              *Diff
+	ChainLength       int64
+	ChainHead         string
+	Problem           string
+	words             map[string]map[string]string
+	Further           int
 }
 
 // reportTotal counts one policy's verdicts over present and missing devices.
