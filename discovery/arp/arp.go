@@ -172,7 +172,7 @@ type sweep struct {
 type swept struct {
 	network  discovery.Network
 	tally    *tally
-	tried    int
+	tried    int // asked, or seen before their turn
 	excluded int
 }
 
@@ -234,7 +234,11 @@ func (w *sweep) ask(ctx context.Context, round int) bool {
 					w.progress(64)
 				}
 			}
-			if w.iface.Has(ip) || !isHost(ip, s.network.Prefix) || s.tally.answered(ip) {
+			if w.iface.Has(ip) || !isHost(ip, s.network.Prefix) {
+				continue
+			}
+			if s.tally.answered(ip) {
+				w.spared(s, ip, round == 0)
 				continue
 			}
 			if err := w.askOne(ctx, build, s, ip, round == 0); err != nil {
@@ -250,6 +254,18 @@ func (w *sweep) ask(ctx context.Context, round int) bool {
 		}
 	}
 	return true
+}
+
+// spared counts an address that need not be asked: its host has shown itself
+// since the sweep began.
+func (w *sweep) spared(s *swept, ip netip.Addr, first bool) {
+	if _, no := w.wire.Scope().Excluded(ip); !first {
+		return
+	} else if no {
+		s.excluded++
+	} else {
+		s.tried++
+	}
 }
 
 func isHost(ip netip.Addr, p netip.Prefix) bool {

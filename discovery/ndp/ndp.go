@@ -67,6 +67,7 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 	scope := s.env.Wire.Scope()
 	s.health.Keep(scope.Interfaces)
 	var wg sync.WaitGroup
+	var links []*link
 	for _, i := range scope.Interfaces {
 		if i.Loopback || len(i.MAC) != 6 || !i.Addr6().IsValid() {
 			continue
@@ -81,13 +82,64 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 			source: s, iface: i, conn: conn, sink: sink, heard: map[netip.Addr]bool{},
 			known: knownOn(scope, i, round.Known),
 		}
+		links = append(links, l)
 		wg.Go(func() { l.run(ctx) })
 	}
 	wg.Wait()
+	if round.Covered != nil && ctx.Err() == nil && !s.env.Wire.Planning() {
+		s.cover(scope, links, round.Covered)
+	}
 	if round.Progress != nil {
 		round.Progress(1, 1)
 	}
 	return ctx.Err()
+}
+
+// cover tells what was asked in the networks of the links. Nobody can try
+// every address of an IPv6 network: tried are the hosts that the echo brought
+// out and those that were known. A prefix that several links have counts once.
+func (s *Source) cover(scope *discovery.Scope, links []*link, covered func(discovery.Coverage)) {
+	by := map[netip.Prefix]*discovery.Coverage{}
+	var order []netip.Prefix
+	for _, n := range scope.Networks {
+		for _, l := range links {
+			if !l.done || !n.Connected || n.Interface != l.iface.Name || !n.Prefix.Addr().Is6() {
+				continue
+			}
+			c := by[n.Prefix]
+			if c == nil {
+				c = &discovery.Coverage{Network: n.Prefix, Source: name, Finished: s.env.Now()}
+				by[n.Prefix] = c
+				order = append(order, n.Prefix)
+			}
+			l.count(scope, c)
+		}
+	}
+	for _, p := range order {
+		covered(*by[p])
+	}
+}
+
+// count adds the link's hosts in a network.
+func (l *link) count(scope *discovery.Scope, c *discovery.Coverage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for ip := range l.heard {
+		if !c.Network.Contains(ip) || l.iface.Has(ip) {
+			continue
+		}
+		if _, no := scope.Excluded(ip); no {
+			c.Excluded++
+			continue
+		}
+		c.Tried++
+		c.Answered++
+	}
+	for _, ip := range l.known {
+		if _, no := scope.Excluded(ip); !no && c.Network.Contains(ip) && !l.heard[ip] {
+			c.Tried++
+		}
+	}
 }
 
 var filter = mustFilter()
@@ -125,12 +177,16 @@ type link struct {
 
 	mu    sync.Mutex
 	heard map[netip.Addr]bool
+	asked int  // known hosts that were solicited
+	done  bool // every question was put
 }
 
 func (l *link) run(ctx context.Context) {
 	var reader sync.WaitGroup
 	reader.Go(l.read)
-	if err := l.ask(ctx); err != nil && ctx.Err() == nil && !refused(err) {
+	err := l.ask(ctx)
+	l.done = err == nil
+	if err != nil && ctx.Err() == nil && !refused(err) {
 		l.source.health.Down(l.iface.Name, err, "")
 	}
 	l.conn.Close()
@@ -165,7 +221,6 @@ func (l *link) ask(ctx context.Context) error {
 
 // solicit asks the known hosts that the echo did not bring out.
 func (l *link) solicit(ctx context.Context, build *packet.Builder) error {
-	asked := 0
 	for _, ip := range l.known {
 		if l.has(ip) {
 			continue
@@ -181,9 +236,9 @@ func (l *link) solicit(ctx context.Context, build *packet.Builder) error {
 		case err != nil:
 			return err
 		}
-		asked++
+		l.asked++
 	}
-	if asked > 0 {
+	if l.asked > 0 {
 		l.pause(ctx, answerWait)
 	}
 	return nil

@@ -55,6 +55,8 @@ devices:
 		}
 	}
 	var mu sync.Mutex
+	covered := map[netip.Prefix]discovery.Coverage{}
+	round.Covered = func(c discovery.Coverage) { covered[c.Network] = c }
 	found := map[netip.Addr]string{}
 	running.Forget()
 	err = source.Ask(t.Context(), round, func(s discovery.Sighting) {
@@ -73,6 +75,11 @@ devices:
 			if ip.Is6() && found[ip] != d.HardwareAddr().String() {
 				t.Errorf("%s at %s: found %q", d.Name, ip, found[ip])
 			}
+		}
+	}
+	for _, n := range scope.Networks {
+		if c, ok := covered[n.Prefix]; n.Prefix.Addr().Is6() && (!ok || c.Tried < c.Answered || c.Answered == 0) {
+			t.Errorf("%s: coverage %+v", n.Prefix, c)
 		}
 	}
 	groups := 0
