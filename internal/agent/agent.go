@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,6 +129,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	a.progress.onChange(a.stream.progress)
 	a.reload.succeeded(a.now())
 	a.ready.Store(true)
+	debug.FreeOSMemory() // reading the rules leaves more garbage than the agent will ever need
 	return a, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ func (a *Agent) cycles(ctx context.Context) error {
 		begun := a.now()
 		if !a.silent() {
 			a.cycle(ctx)
+			debug.FreeOSMemory() // most of the time between two cycles nothing is allocated
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -172,7 +174,26 @@ func (a *Agent) cycleEnd(number int) inventory.CycleEnd {
 		}
 		end.Covered = append(end.Covered, c.Network)
 	}
+	end.Interfaces = a.hearing()
 	return end
+}
+
+// hearing lists the interfaces with a carrier on which some source works: a
+// device that can only be heard would have been heard there.
+func (a *Agent) hearing() []string {
+	up := map[string]bool{}
+	for _, s := range a.sourceList() {
+		for _, st := range s.Status() {
+			up[st.Interface] = up[st.Interface] || st.Up
+		}
+	}
+	var out []string
+	for _, i := range a.wire.Scope().Interfaces {
+		if i.Running && up[i.Name] {
+			out = append(out, i.Name)
+		}
+	}
+	return out
 }
 
 // blindFrom is how many devices must fall silent in one cycle before the

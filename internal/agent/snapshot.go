@@ -59,6 +59,7 @@ func (j *Judge) policySummaries() []exporter.Policy {
 		out = append(out, exporter.Policy{
 			Name: p.Name, Version: p.Version, Title: p.Title, Issuer: p.Issuer, Verb: p.Verb, Source: p.Source,
 			ReviewedOn: p.ReviewedOn, Instruction: p.Instruction, Makers: p.Makers(), NotAssessed: p.NotAssessed,
+			Says: map[string]string{"en": p.Says.In("en"), "fr": p.Says.In("fr")},
 		})
 	}
 	return out
