@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"go.yaml.in/yaml/v3"
 
-	"camcensus/discovery"
 	"camcensus/internal/agent"
 	"camcensus/internal/config"
 )
@@ -105,7 +103,7 @@ func (f *scanFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := rec.close(); err != nil {
+	if err := rec.finish(a.RecordHost()); err != nil {
 		return err
 	}
 	if err := f.print(s, a); err != nil {
@@ -215,58 +213,4 @@ func (f *scanFlags) plan(ctx context.Context, s streams, o agent.Options) error 
 		return err
 	}
 	return p.Print(s.out, a)
-}
-
-// recorder writes evidence records to a file.
-type recorder struct {
-	file   *os.File
-	enc    *json.Encoder
-	redact bool
-	err    error
-	queue  chan discovery.Record
-	done   chan struct{}
-}
-
-func newRecorder(path string, redact bool) (*recorder, error) {
-	r := &recorder{redact: redact}
-	if path == "" {
-		return r, nil
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	r.file, r.enc = file, json.NewEncoder(file)
-	r.enc.SetEscapeHTML(false)
-	r.queue, r.done = make(chan discovery.Record, 1024), make(chan struct{})
-	go r.drain()
-	return r, nil
-}
-
-func (r *recorder) drain() {
-	defer close(r.done)
-	for rec := range r.queue {
-		if r.redact {
-			rec = agent.Redact(rec)
-		}
-		if err := r.enc.Encode(rec); err != nil && r.err == nil {
-			r.err = err
-		}
-	}
-}
-
-// write is called from many goroutines; after close it is not.
-func (r *recorder) write(rec discovery.Record) {
-	if r.queue != nil {
-		r.queue <- rec
-	}
-}
-
-func (r *recorder) close() error {
-	if r.queue == nil {
-		return nil
-	}
-	close(r.queue)
-	<-r.done
-	return errors.Join(r.err, r.file.Close())
 }

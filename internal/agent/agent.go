@@ -34,8 +34,9 @@ type Options struct {
 
 	// Plan makes it a dry run: each packet is told, none is sent.
 	Plan func(discovery.Packet)
-	// Record is given every piece of evidence as it comes in. May be nil.
-	Record func(discovery.Record)
+	// Record is given every piece of evidence as it comes in, with its
+	// device; RecordHost names that in the end. May be nil.
+	Record func(device string, r discovery.Record)
 }
 
 // Agent is one site's agent.
@@ -60,7 +61,7 @@ type Agent struct {
 	progress *progress
 	pause    *pauseState
 	stream   *broadcaster
-	names    *recordNames
+	keeper   *keeper
 	shunned  shunned
 
 	ready    atomic.Bool
@@ -94,7 +95,7 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{
 		opts: o, log: o.Log, now: o.Now, start: o.Now(),
 		coverage: newCoverageBook(), counts: newCounters(), progress: newProgress(),
-		stream: newBroadcaster(), rescan: make(chan struct{}, 1), relisten: make(chan struct{}, 1), names: newRecordNames(),
+		stream: newBroadcaster(), rescan: make(chan struct{}, 1), relisten: make(chan struct{}, 1), keeper: newKeeper(o.Record),
 	}
 	a.hosts = newHostQueue()
 	if err := a.load(o.Config); err != nil {

@@ -71,7 +71,7 @@ func (a *Agent) answer(h *host, rec discovery.Record) {
 		Time: rec.Time, Interface: h.iface, IP: h.addr, MAC: h.mac,
 		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true,
 	})
-	a.keep(seen.Device, rec)
+	a.keeper.keep(seen.Device, rec)
 	h.device = seen.Device
 }
 

@@ -3,57 +3,74 @@ package agent
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"sync"
 
 	"camcensus/discovery"
+	"camcensus/internal/inventory"
 )
 
-// recordNames gives each record of a scan the name of its device: the IP, or
-// IP#2 for a second device at one address; and lets each answer through once.
-type recordNames struct {
+// keeper hands the evidence to whoever collects it, each answer once.
+type keeper struct {
 	mu     sync.Mutex
-	byIP   map[string][]string // IP (or MAC) -> devices in order of appearance
+	to     func(device string, r discovery.Record)
 	passed map[[sha256.Size]byte]bool
 }
 
-func newRecordNames() *recordNames {
-	return &recordNames{byIP: map[string][]string{}, passed: map[[sha256.Size]byte]bool{}}
+func newKeeper(to func(string, discovery.Record)) *keeper {
+	return &keeper{to: to, passed: map[[sha256.Size]byte]bool{}}
 }
 
-// keep hands a record to whoever collects the evidence.
-func (a *Agent) keep(device string, r discovery.Record) {
-	if a.opts.Record == nil {
+func (k *keeper) keep(device string, r discovery.Record) {
+	if k.to == nil || device == "" {
 		return
 	}
-	if r, ok := a.names.name(device, r); ok {
-		a.opts.Record(r)
-	}
-}
-
-func (n *recordNames) name(device string, r discovery.Record) (discovery.Record, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\x00%s\x00%s\x00%d\x00%s\x00", device, r.MAC, r.Kind, r.Port, r.Path)
 	sum.Write(r.Bytes())
 	key := [sha256.Size]byte(sum.Sum(nil))
-	if n.passed[key] {
-		return r, false
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.passed[key] {
+		k.passed[key] = true
+		k.to(device, r)
 	}
-	n.passed[key] = true
-	devices := n.byIP[r.Host]
-	for i, d := range devices {
-		if d == device {
-			return named(r, i), true
-		}
-	}
-	n.byIP[r.Host] = append(devices, device)
-	return named(r, len(devices)), true
 }
 
-func named(r discovery.Record, nth int) discovery.Record {
-	if nth > 0 {
-		r.Host = fmt.Sprintf("%s#%d", r.Host, nth+1)
+// RecordHost names the device of a record as evidence files do: its IP, or
+// IP#2 for a second device there; the MAC where no address is known. It knows
+// the device by any id it had during the scan.
+func (a *Agent) RecordHost() func(device string) string {
+	names, taken := map[string]string{}, map[string]int{}
+	for _, d := range a.inventory.Devices() {
+		host := firstAddress(d)
+		taken[host]++
+		if n := taken[host]; n > 1 {
+			host = fmt.Sprintf("%s#%d", host, n)
+		}
+		names[d.ID] = host
 	}
-	return r
+	return func(device string) string {
+		if d, ok := a.inventory.Device(device); ok {
+			device = d.ID
+		}
+		return names[device]
+	}
+}
+
+// firstAddress is the address by which a device is best known: an IPv4 one,
+// any other, its MAC, its id.
+func firstAddress(d inventory.Device) string {
+	for _, s := range d.IPs {
+		if ip, err := netip.ParseAddr(s); err == nil && ip.Is4() {
+			return s
+		}
+	}
+	switch {
+	case len(d.IPs) > 0:
+		return d.IPs[0]
+	case len(d.MACs) > 0:
+		return d.MACs[0]
+	}
+	return d.ID
 }

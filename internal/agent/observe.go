@@ -37,7 +37,7 @@ func (a *Agent) observe(s discovery.Sighting) {
 		Reachability: reach, Departed: s.Departed, Solicited: s.Solicited,
 	})
 	a.progress.sighted(seen.Device)
-	a.keep(seen.Device, rec)
+	a.keeper.keep(seen.Device, rec)
 	a.follow(s, reach, seen)
 }
 
