@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -67,10 +68,7 @@ func main() {
 }
 
 func run(args []string, s streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// A second Ctrl-C ends the program at once.
-	context.AfterFunc(ctx, stop)
+	ctx, interrupted := untilSignal()
 
 	app := kingpin.New("camcensus", "Takes the census of the cameras on a network and says which are of a banned maker.")
 	app.HelpFlag.Short('h')
@@ -92,7 +90,26 @@ func run(args []string, s streams) int {
 		fmt.Fprintf(s.err, "camcensus: %v (see camcensus --help)\n", err)
 		return exitUsage
 	}
-	return report(commands[name](ctx, s), s.err)
+	status := report(commands[name](ctx, s), s.err)
+	if status == exitDone && interrupted() {
+		return exitInterrupted
+	}
+	return status
+}
+
+// untilSignal returns a context that ends with Ctrl-C or SIGTERM, and whether
+// it was Ctrl-C. A second signal ends the program at once.
+func untilSignal() (ctx context.Context, interrupted func() bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var ctrlC atomic.Bool
+	go func() {
+		ctrlC.Store(<-signals == os.Interrupt)
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx, ctrlC.Load
 }
 
 // report prints what went wrong, one line a mistake, and gives the status.
