@@ -53,14 +53,14 @@ func (f *demoFlags) run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	a, err := agent.New(ctx, agent.Options{Config: demoConfig(), StoragePath: dir, Version: version, Log: log})
-	if err != nil {
-		return err
-	}
 	fmt.Fprintf(s.err, "A simulated site of %d devices on 127.77.0.0/24; nothing leaves this machine.\n", len(site.Devices))
 	fmt.Fprintf(s.err, "  page     http://%s/\n  metrics  http://%s/metrics\nCtrl-C ends it.\n", f.listen, f.listen)
 	run := runFlags{listen: []string{f.listen}}
-	return errors.Join(run.serve(ctx, a, log.With(zap.Bool("demo", true))), a.Close())
+	return run.serve(ctx, log.With(zap.Bool("demo", true)), func(ctx context.Context) (*agent.Agent, error) {
+		return agent.New(ctx, agent.Options{
+			Config: demoConfig(), StoragePath: dir, Version: version, Revision: revision(), Log: log,
+		})
+	})
 }
 
 // demoConfig looks at the simulated site only, and often.

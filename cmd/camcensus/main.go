@@ -21,6 +21,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"camcensus/internal/agent"
 )
 
 // The exit statuses of every command (DESIGN section 5).
@@ -116,13 +118,14 @@ func untilSignal() (ctx context.Context, interrupted func() bool) {
 func report(err error, w io.Writer) int {
 	var status statusError
 	var usage usageError
+	var mistake agent.ConfigError
 	code := exitDone
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &status):
 		code = status.status
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &mistake):
 		code = exitUsage
 	default:
 		code = exitFailed

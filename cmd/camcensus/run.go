@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -71,33 +72,68 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	log.Info("camcensus starts", zap.String("version", version), zap.String("storage", dir), zap.Strings("listen", f.listen))
-	a, err := agent.New(ctx, agent.Options{Config: c, ConfigFile: f.configFile, StoragePath: dir, Version: version, Log: log})
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.serve(ctx, a, log), a.Close())
+	return f.serve(ctx, log, func(ctx context.Context) (*agent.Agent, error) {
+		return agent.New(ctx, agent.Options{
+			Config: c, ConfigFile: f.configFile, StoragePath: dir, Version: version, Revision: revision(), Log: log,
+		})
+	})
 }
 
-// serve runs the agent, the web server and the control socket until ctx ends.
-func (f *runFlags) serve(ctx context.Context, a *agent.Agent, log *zap.Logger) error {
+// serve listens first, so that whoever asks while the stored inventory is read
+// is told to wait; then it runs the agent and the control socket until ctx
+// ends.
+func (f *runFlags) serve(ctx context.Context, log *zap.Logger, start func(context.Context) (*agent.Agent, error)) error {
 	external, err := f.external()
 	if err != nil {
 		return err
 	}
-	handler, err := exporter.New(exporter.Options{
-		Agent: a, WebConfigFile: f.webConfig, ExternalURL: external, Log: log.Named("web"),
+	front := &frontDoor{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serveWeb(ctx, front, f.listen, f.webConfig, log.Named("web")) })
+	g.Go(func() error {
+		a, err := start(ctx)
+		if err != nil {
+			return err
+		}
+		pages, err := exporter.New(exporter.Options{
+			Agent: a, WebConfigFile: f.webConfig, ExternalURL: external, Log: log.Named("web"),
+		})
+		if err != nil {
+			return errors.Join(err, a.Close())
+		}
+		context.AfterFunc(ctx, pages.Close)
+		front.open(pages)
+		return errors.Join(runAgent(ctx, a, pages), a.Close())
 	})
-	if err != nil {
-		return err
-	}
-	context.AfterFunc(ctx, handler.Close)
+	return g.Wait()
+}
+
+// runAgent runs all that lives as long as the agent.
+func runAgent(ctx context.Context, a *agent.Agent, pages http.Handler) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Run(ctx) })
-	g.Go(func() error { return serveWeb(ctx, handler, f.listen, f.webConfig, log.Named("web")) })
-	g.Go(func() error { return a.ServeSocket(ctx, handler) })
+	g.Go(func() error { return a.ServeSocket(ctx, pages) })
 	g.Go(func() error { reloadOnHangup(ctx, a); return nil })
 	g.Go(func() error { notifySystemd(ctx); return nil })
 	return g.Wait()
+}
+
+// frontDoor answers 503 until the agent's pages are there.
+type frontDoor struct{ pages atomic.Value }
+
+func (d *frontDoor) open(h http.Handler) { d.pages.Store(&h) }
+
+func (d *frontDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h, ok := d.pages.Load().(*http.Handler); ok {
+		(*h).ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path == "/-/healthy" {
+		fmt.Fprintln(w, "camcensus is alive")
+		return
+	}
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "the stored inventory is being read", http.StatusServiceUnavailable)
 }
 
 // external parses --web.external-url; nil without one.

@@ -93,7 +93,7 @@ func (f *scanFlags) run(ctx context.Context, s streams) error {
 	o.Record = rec.write
 	a, err := agent.New(ctx, o)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	defer a.Close()
 	bar := newBar(s.err)
@@ -206,7 +206,7 @@ func (f *scanFlags) plan(ctx context.Context, s streams, o agent.Options) error 
 	o.Plan = p.Add
 	a, err := agent.New(ctx, o)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	defer a.Close()
 	if _, err := a.Scan(ctx); err != nil {

@@ -29,6 +29,7 @@ type Options struct {
 	ConfigFile  string // read again on reload; "" = none
 	StoragePath string // "" keeps the inventory in memory
 	Version     string
+	Revision    string // the commit it was built from
 	Log         *zap.Logger
 	Now         func() time.Time // nil = time.Now
 
@@ -86,6 +87,13 @@ type lastCycle struct {
 	durations exporter.Durations
 }
 
+// ConfigError is a mistake in what the user wrote: the configuration, a rule
+// file, a policy.
+type ConfigError struct{ error }
+
+// Unwrap gives the mistake itself.
+func (e ConfigError) Unwrap() error { return e.error }
+
 // New builds an agent: it reads rules, policies and the stored inventory, but
 // sends nothing yet. ctx ends what New starts.
 func New(ctx context.Context, o Options) (*Agent, error) {
@@ -99,11 +107,11 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	}
 	a.hosts = newHostQueue()
 	if err := a.load(o.Config); err != nil {
-		return nil, err
+		return nil, ConfigError{err}
 	}
 	scope, err := currentScope(o.Config)
 	if err != nil {
-		return nil, err
+		return nil, ConfigError{err}
 	}
 	a.wire = discovery.NewWire(scope, discovery.WireOptions{
 		Rate: o.Config.Discovery.Rate, ListenOnly: o.Config.Mode == config.ModeListen,
@@ -111,12 +119,12 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	})
 	sources, err := buildSources(a.wire, o.Config, o.Log, o.Now, a.greet)
 	if err != nil {
-		return nil, err
+		return nil, ConfigError{err}
 	}
 	a.sources.Store(&sources)
 	if file := o.Config.Fingerprint.CredentialsFile; file != "" {
 		if a.credentials, err = probe.LoadCredentials(file); err != nil {
-			return nil, err
+			return nil, ConfigError{err}
 		}
 	}
 	a.prober = probe.New(probe.Options{

@@ -128,7 +128,7 @@ func (a *Agent) knownAddrs() []netip.Addr {
 			if err != nil {
 				continue
 			}
-			if n, ok := scope.NetworkOf(ip); ok && n.Connected {
+			if n, ok := scope.NetworkOf(ip); ok && n.Connected && !a.mayBeExcluded(ip, d.ID) {
 				out = append(out, ip)
 			}
 		}
@@ -144,7 +144,7 @@ func (a *Agent) offerKnown() {
 			continue
 		}
 		ip, err := netip.ParseAddr(d.IPs[0])
-		if err != nil || !a.wire.Scope().Contains(ip) {
+		if err != nil || !a.wire.Scope().Contains(ip) || a.mayBeExcluded(ip, d.ID) {
 			continue
 		}
 		h := host{addr: ip, iface: d.Interface, device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID))}

@@ -132,7 +132,7 @@ func (a *Agent) excludedByContent(scope *discovery.Scope, ip netip.Addr, ev []fi
 // follow does what a taken sighting asks for: learn the address, queue the
 // host, or judge anew what can only be heard.
 func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) {
-	if reach != "ip" || s.Departed {
+	if reach != "ip" || s.Departed || a.mayBeExcluded(s.IP, seen.Device) {
 		if seen.Changed || seen.New {
 			a.assess(seen.Device)
 		}

@@ -28,6 +28,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { a.dailyHead(ctx); return nil })
+	g.Go(func() error { a.inventory.Rejudge(); return nil }) // the rules may be newer than the stored verdicts
 	g.Go(func() error { a.expireExceptions(ctx); return nil })
 	return g.Wait()
 }

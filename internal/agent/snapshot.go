@@ -26,7 +26,7 @@ func (a *Agent) Snapshot() *exporter.Snapshot {
 	devices := a.inventory.Devices()
 	s := &exporter.Snapshot{
 		Taken: now, Started: a.start,
-		Version: exporter.Version{Version: a.opts.Version, GoVersion: runtime.Version()},
+		Version: exporter.Version{Version: a.opts.Version, Revision: a.opts.Revision, GoVersion: runtime.Version()},
 		Site: exporter.Site{
 			Name: c.Site.Name, Property: c.Site.Property, Organisation: c.Site.Organisation, Contact: c.Site.Contact,
 		},

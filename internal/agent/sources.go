@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -58,7 +59,7 @@ func buildSources(wire *discovery.Wire, c config.Config, log *zap.Logger, now fu
 		n, configured := c.Discovery.Sources[p.Name]
 		if configured {
 			if err := config.Decode(&n, set); err != nil {
-				return nil, fmt.Errorf("config: discovery.sources.%s: %w", p.Name, err)
+				return nil, c.Locate(err)
 			}
 		}
 		sw, ok := set.(switches)
@@ -87,7 +88,7 @@ func knownSources(c config.Config) error {
 	sort.Strings(names)
 	for name, n := range c.Discovery.Sources {
 		if !known[name] {
-			return fmt.Errorf("config: %d:%d: unknown source discovery.sources.%s (known here: %v)", n.Line, n.Column, name, names)
+			return c.Locate(config.Errors{{Line: n.Line, Column: n.Column, Msg: fmt.Sprintf("unknown source discovery.sources.%s (known here: %s)", name, strings.Join(names, ", "))}})
 		}
 	}
 	return nil

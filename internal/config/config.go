@@ -26,6 +26,9 @@ type Config struct {
 	Inventory   Inventory   `yaml:"inventory"`
 	Metrics     Metrics     `yaml:"metrics"`
 	Web         Web         `yaml:"web"`
+
+	// File is where it was read from, for errors about what is checked later.
+	File string `yaml:"-"`
 }
 
 // Site is the property this agent serves; in YAML a mapping or just a name.
@@ -131,6 +134,7 @@ func Load(path string) (Config, error) {
 // Read is Load on any reader; name stands in the errors.
 func Read(name string, r io.Reader) (Config, error) {
 	c := Default()
+	c.File = name
 	dec := yaml.NewDecoder(io.LimitReader(r, maxFile))
 	var doc yaml.Node
 	switch err := dec.Decode(&doc); {
@@ -162,6 +166,10 @@ func (c Config) Exclusions() []discovery.Exclusion {
 	}
 	return out
 }
+
+// Locate puts the file's name before each mistake of a part of it that was
+// decoded later.
+func (c Config) Locate(err error) error { return located(c.File, err) }
 
 // NetworkStrings returns the scope's networks as written.
 func (c Config) NetworkStrings() []string {

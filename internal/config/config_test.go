@@ -18,7 +18,7 @@ func TestTheReferenceFileHoldsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Site.Name = "site"
+	want.Site.Name, want.File = "site", got.File
 	for _, f := range []func(*Config){emptyLists} {
 		f(&got)
 		f(&want)

@@ -1,0 +1,55 @@
+package agent
+
+import (
+	"net/netip"
+
+	"camcensus/discovery"
+)
+
+// mayBeExcluded tells whether an IPv6 address could be one of a host that is
+// excluded by its IPv4 address: nothing in the one tells the other. Where an
+// exclusion names IPv4 addresses of the interface's networks, an IPv6 address
+// is asked only when its device is known by an IPv4 address too.
+func (a *Agent) mayBeExcluded(ip netip.Addr, device string) bool {
+	if !ip.Is6() {
+		return false
+	}
+	n, ok := a.wire.Scope().NetworkOf(ip)
+	if !ok || !n.Connected || !excludesIPv4(a.wire.Scope(), n.Interface) {
+		return false
+	}
+	d, _ := a.inventory.Device(device)
+	for _, s := range d.IPs {
+		if other, err := netip.ParseAddr(s); err == nil && other.Is4() {
+			return false
+		}
+	}
+	return true
+}
+
+// excludesIPv4 tells whether an exclusion names IPv4 addresses on the wire of
+// an interface.
+func excludesIPv4(scope *discovery.Scope, iface string) bool {
+	for _, e := range scope.Exclusions {
+		p, ok := prefixOf(e.Match)
+		if !ok || !p.Addr().Is4() {
+			continue
+		}
+		for _, n := range scope.Networks {
+			if n.Interface == iface && n.Prefix.Overlaps(p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// prefixOf reads an address or a prefix.
+func prefixOf(text string) (netip.Prefix, bool) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		ip = ip.Unmap()
+		return netip.PrefixFrom(ip, ip.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(text)
+	return p, err == nil
+}
