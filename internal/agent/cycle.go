@@ -233,7 +233,7 @@ func (a *Agent) knowNetworks() {
 	for _, n := range a.wire.Scope().Networks {
 		every := interval
 		if !n.Connected {
-			every = max(interval, 24*time.Hour)
+			every = max(interval, sweepInterval(a.config()))
 		}
 		a.coverage.know(n.Prefix, every, now)
 	}

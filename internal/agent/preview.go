@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap"
 
 	"camcensus/discovery"
+	"camcensus/discovery/arp"
+	"camcensus/discovery/sweep"
 	"camcensus/internal/config"
 )
 
@@ -66,13 +68,20 @@ func NewPreview(c config.Config) (*Preview, error) {
 
 // arpRate is the ARP source's rate, packets per second; 0 = no limit.
 func arpRate(c config.Config) float64 {
-	var set struct {
-		Rate *float64 `yaml:"rate"`
+	set := arp.Protocol.Settings().(*arp.Settings)
+	if n, given := c.Discovery.Sources[arp.Protocol.Name]; given {
+		_ = config.Decode(&n, set) // its mistakes are told when the sources are built
 	}
-	if n, ok := c.Discovery.Sources["arp"]; ok && n.Decode(&set) == nil && set.Rate != nil {
-		return *set.Rate
+	return set.Rate
+}
+
+// sweepInterval is how often routed networks are swept.
+func sweepInterval(c config.Config) time.Duration {
+	set := sweep.Defaults()
+	if n, given := c.Discovery.Sources[sweep.Protocol.Name]; given {
+		_ = config.Decode(&n, set) // its mistakes are told when the sources are built
 	}
-	return 12
+	return set.Interval
 }
 
 // Duration estimates a cycle: the ARP sweep of the connected networks, one

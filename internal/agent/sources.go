@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.yaml.in/yaml/v3"
 
 	"camcensus/discovery"
 	"camcensus/discovery/arp"
@@ -66,12 +67,15 @@ func buildSources(wire *discovery.Wire, c config.Config, log *zap.Logger, now fu
 		if !ok {
 			return nil, fmt.Errorf("agent: source %s: its settings embed no discovery.Enabled", p.Name)
 		}
+		if !sw.Known() {
+			return nil, c.Locate(mistake(n, "discovery.sources.%s.enabled is none of auto, true, false", p.Name))
+		}
 		if sw.Off() {
 			continue
 		}
 		s, err := p.New(discovery.Env{Wire: wire.For(p.Name), Log: log.Named(p.Name), Now: now, Greet: greet}, set)
 		if err != nil {
-			return nil, fmt.Errorf("agent: source %s: %w", p.Name, err)
+			return nil, c.Locate(mistake(n, "discovery.sources.%s: %v", p.Name, err))
 		}
 		out = append(out, source{name: p.Name, required: configured && !sw.Auto(), Source: s})
 	}
@@ -88,14 +92,20 @@ func knownSources(c config.Config) error {
 	sort.Strings(names)
 	for name, n := range c.Discovery.Sources {
 		if !known[name] {
-			return c.Locate(config.Errors{{Line: n.Line, Column: n.Column, Msg: fmt.Sprintf("unknown source discovery.sources.%s (known here: %s)", name, strings.Join(names, ", "))}})
+			return c.Locate(mistake(n, "unknown source discovery.sources.%s (known here: %s)", name, strings.Join(names, ", ")))
 		}
 	}
 	return nil
+}
+
+// mistake is one in the settings of a source.
+func mistake(n yaml.Node, format string, args ...any) error {
+	return config.Errors{{Line: n.Line, Column: n.Column, Msg: fmt.Sprintf(format, args...)}}
 }
 
 // switches is what every settings struct embeds.
 type switches interface {
 	Auto() bool
 	Off() bool
+	Known() bool
 }

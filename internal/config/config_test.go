@@ -154,6 +154,25 @@ func TestEveryMistakeIsNamedWithLineAndColumn(t *testing.T) {
 	}
 }
 
+func TestAPlainDurationIsReadInTheSameWords(t *testing.T) {
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte("interval: 2d\n"), &n); err != nil {
+		t.Fatal(err)
+	}
+	var set struct {
+		Interval time.Duration `yaml:"interval"`
+	}
+	if err := Decode(&n, &set); err != nil || set.Interval != 48*time.Hour {
+		t.Errorf("%v, %v", set.Interval, err)
+	}
+	if err := yaml.Unmarshal([]byte("interval: soon\n"), &n); err != nil {
+		t.Fatal(err)
+	}
+	if err := Decode(&n, &set); err == nil || !strings.Contains(err.Error(), "1:11: interval") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAllMistakesComeAtOnce(t *testing.T) {
 	_, err := Read("f.yml", strings.NewReader("mode: x\nfoo: 1\nmetrics: {device_series: some}\n"))
 	if err == nil || strings.Count(err.Error(), "f.yml:") != 3 {

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -73,6 +74,8 @@ var (
 	nodeType = reflect.TypeFor[yaml.Node]()
 	yamlType = reflect.TypeFor[yaml.Unmarshaler]()
 	textType = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+	durationType = reflect.TypeFor[time.Duration]()
 )
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
@@ -89,6 +92,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		v.Set(reflect.ValueOf(*n))
 	case v.Addr().Type().Implements(yamlType), v.Addr().Type().Implements(textType):
 		d.leaf(n, v, path)
+	case v.Type() == durationType:
+		d.duration(n, v, path)
 	case isNull(n) && v.Kind() != reflect.String:
 		// "key:" without a value keeps the default.
 	case v.Kind() == reflect.Struct:
@@ -144,6 +149,16 @@ func kindName(v reflect.Value) string {
 		return "a text"
 	}
 	return "a " + v.Type().Name()
+}
+
+// duration reads a plain time.Duration in the same words as a Duration.
+func (d *decoder) duration(n *yaml.Node, v reflect.Value, path string) {
+	var read Duration
+	if err := n.Decode(&read); err != nil {
+		d.fail(n, "%s: %v", path, err)
+		return
+	}
+	v.SetInt(int64(read))
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
