@@ -31,6 +31,9 @@ func (e Enabled) Auto() bool { return e.Enabled == "auto" || e.Enabled == "" }
 // Off reports whether the source is switched off.
 func (e Enabled) Off() bool { return e.Enabled == "false" }
 
+// Known reports whether the switch stands where it can stand.
+func (e Enabled) Known() bool { return e.Auto() || e.Off() || e.Enabled == "true" }
+
 // Greet puts the first question over a connection that a sweep has opened
 // anyway, so that the host is not connected to twice. The agent hands in the
 // probes'; it leaves closing to the caller.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"net/netip"
 
 	"camcensus/discovery"
@@ -42,6 +43,22 @@ func excludesIPv4(scope *discovery.Scope, iface string) bool {
 		}
 	}
 	return false
+}
+
+// exclusionNotes say where an exclusion by IPv4 address keeps IPv6 hosts from
+// being asked.
+func exclusionNotes(scope *discovery.Scope) []string {
+	var notes []string
+	told := map[string]bool{}
+	for _, n := range scope.Networks {
+		if !n.Connected || !n.Prefix.Addr().Is6() || told[n.Interface] || !excludesIPv4(scope, n.Interface) {
+			continue
+		}
+		told[n.Interface] = true
+		notes = append(notes, fmt.Sprintf("An exclusion names IPv4 addresses on %s: hosts that are known there by an IPv6 address alone are heard, not asked. "+
+			"Exclude by MAC to have them asked.", n.Interface))
+	}
+	return notes
 }
 
 // prefixOf reads an address or a prefix.

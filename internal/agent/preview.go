@@ -117,7 +117,7 @@ func (p *Preview) Print(w io.Writer) error {
 	for _, e := range p.Scope.Exclusions {
 		fmt.Fprintf(&b, "excluded: %s\n", e)
 	}
-	for _, n := range p.Scope.Notes {
+	for _, n := range append(exclusionNotes(p.Scope), p.Scope.Notes...) {
 		fmt.Fprintf(&b, "note: %s\n", n)
 	}
 	fmt.Fprintf(&b, "sources: %s\npolicies: %s\n", strings.Join(p.Sources, ", "), strings.Join(p.Policy, ", "))

@@ -139,7 +139,7 @@ func (a *Agent) sourceStates() []exporter.Source {
 
 // notes are blind spots that no number shows.
 func (a *Agent) notes(scope *discovery.Scope) []string {
-	notes := append([]string(nil), scope.Notes...)
+	notes := append(exclusionNotes(scope), scope.Notes...)
 	if len(scope.Networks) == 0 {
 		notes = append(notes, "No network is in scope: nothing can be seen.")
 	}

@@ -1,0 +1,46 @@
+package agent
+
+import (
+	"net/netip"
+	"testing"
+
+	"camcensus/discovery"
+)
+
+func TestAnIPv4ExclusionReachesItsOwnWireOnly(t *testing.T) {
+	scope := func(match string) *discovery.Scope {
+		return &discovery.Scope{
+			Networks: []discovery.Network{
+				{Prefix: netip.MustParsePrefix("10.77.0.0/24"), Interface: "cam0", Connected: true},
+				{Prefix: netip.MustParsePrefix("fe80::/64"), Interface: "cam0", Connected: true},
+				{Prefix: netip.MustParsePrefix("10.88.0.0/24"), Interface: "cam1", Connected: true},
+				{Prefix: netip.MustParsePrefix("fd88::/64"), Interface: "cam1", Connected: true},
+			},
+			Exclusions: []discovery.Exclusion{{Match: match}},
+		}
+	}
+	for _, c := range []struct {
+		match      string
+		cam0, cam1 bool
+		notes      int
+	}{
+		{"10.77.0.11", true, false, 1},
+		{"::ffff:10.77.0.11", true, false, 1},
+		{"10.88.0.0/28", false, true, 1},
+		{"10.0.0.0/8", true, true, 2},
+		{"192.168.1.1", false, false, 0},
+		{"fe80::1", false, false, 0},
+		{"00:11:22:33:44:55", false, false, 0},
+	} {
+		s := scope(c.match)
+		if got := excludesIPv4(s, "cam0"); got != c.cam0 {
+			t.Errorf("exclude %s: cam0 %v, want %v", c.match, got, c.cam0)
+		}
+		if got := excludesIPv4(s, "cam1"); got != c.cam1 {
+			t.Errorf("exclude %s: cam1 %v, want %v", c.match, got, c.cam1)
+		}
+		if got := exclusionNotes(s); len(got) != c.notes {
+			t.Errorf("exclude %s: notes %q, want %d", c.match, got, c.notes)
+		}
+	}
+}
