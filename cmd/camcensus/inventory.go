@@ -141,7 +141,7 @@ func printJSON(w io.Writer, v any) error {
 func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) error {
 	d, ok := inv.Device(id)
 	if !ok {
-		return fmt.Errorf("%s: %w", id, inventory.ErrNoDevice)
+		return fmt.Errorf("%s: %w (camcensus inventory list shows the ids)", id, inventory.ErrNoDevice)
 	}
 	if asJSON {
 		return printJSON(w, d)

@@ -144,6 +144,9 @@ func addAnnotate(c *kingpin.CmdClause, add adder) {
 		annotate.Flag(name, help).SetValue(notes[name])
 	}
 	add(annotate, func(id string) (edit, error) {
+		if len(given(notes)) == 0 {
+			return edit{}, usageError{errors.New("annotate needs --location, --owner, --acquired or --note")}
+		}
 		change := inventory.AnnotationPatch{
 			Location: notes["location"].text, Owner: notes["owner"].text, Acquired: notes["acquired"].text, Note: notes["note"].text,
 		}

@@ -117,7 +117,7 @@ func (f *inventoryFlags) export(ctx context.Context, s streams, x *exportFlags) 
 	if err != nil {
 		return err
 	}
-	w, done, err := (&scanFlags{output: x.output}).open(s)
+	w, done, err := openOutput(s, x.output)
 	if err != nil {
 		return err
 	}

@@ -74,9 +74,8 @@ func run(args []string, s streams) int {
 
 	app := kingpin.New("camcensus", "Takes the census of the cameras on a network and says which are of a banned maker.")
 	app.HelpFlag.Short('h')
-	app.UsageWriter(s.err).ErrorWriter(s.err)
-	exited := -1
-	app.Terminate(func(status int) { exited = status })
+	app.UsageWriter(s.out).ErrorWriter(s.err)
+	app.Terminate(func(status int) { panic(ended(status)) })
 	app.Version(versionText())
 	commands := map[string]action{}
 	for _, add := range []func(*kingpin.Application, map[string]action){
@@ -84,19 +83,43 @@ func run(args []string, s streams) int {
 	} {
 		add(app, commands)
 	}
-	name, err := app.Parse(args)
+	if len(args) == 0 {
+		app.UsageWriter(s.err).Usage(nil)
+		return exitUsage
+	}
+	name, status, err := parse(app, args)
 	switch {
-	case exited >= 0:
-		return exited
 	case err != nil:
 		fmt.Fprintf(s.err, "camcensus: %v (see camcensus --help)\n", err)
 		return exitUsage
+	case name == "":
+		return status
 	}
-	status := report(commands[name](ctx, s), s.err)
+	status = report(commands[name](ctx, s), s.err)
 	if status == exitDone && interrupted() {
 		return exitInterrupted
 	}
 	return status
+}
+
+// ended is what kingpin ends the program with once it has printed the help or
+// the version.
+type ended int
+
+// parse returns the command's name, or none and a status when the help or the
+// version was printed.
+func parse(app *kingpin.Application, args []string) (name string, status int, err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case ended:
+			name, status, err = "", int(r), nil
+		default:
+			panic(r)
+		}
+	}()
+	name, err = app.Parse(args)
+	return name, exitDone, err
 }
 
 // untilSignal returns a context that ends with Ctrl-C or SIGTERM, and whether

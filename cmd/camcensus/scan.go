@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"strconv"
 
 	"github.com/alecthomas/kingpin/v2"
 	"go.yaml.in/yaml/v3"
@@ -58,9 +60,9 @@ func optionalFloat(f *kingpin.FlagClause, into **float64) {
 type floatValue struct{ into **float64 }
 
 func (v *floatValue) Set(s string) error {
-	var n float64
-	if _, err := fmt.Sscanf(s, "%g", &n); err != nil || n < 0 {
-		return fmt.Errorf("%q is no number of packets per second", s)
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n >= 0) || math.IsInf(n, 0) {
+		return fmt.Errorf("%q is no number of packets per second: write 0 (no limit) or more", s)
 	}
 	*v.into = &n
 	return nil
@@ -86,9 +88,14 @@ func (f *scanFlags) run(ctx context.Context, s streams) error {
 	if f.dryRun {
 		return f.plan(ctx, s, o)
 	}
-	rec, err := newRecorder(f.record, f.redact)
+	// The files are opened first: a result must not be lost for want of a place.
+	out, done, err := openOutput(s, f.output)
 	if err != nil {
 		return err
+	}
+	rec, err := newRecorder(f.record, f.redact)
+	if err != nil {
+		return fmt.Errorf("--record: %w", err)
 	}
 	o.Record = rec.write
 	a, err := agent.New(ctx, o)
@@ -106,7 +113,7 @@ func (f *scanFlags) run(ctx context.Context, s streams) error {
 	if err := rec.finish(a.RecordHost()); err != nil {
 		return err
 	}
-	if err := f.print(s, a); err != nil {
+	if err := errors.Join(printDevices(out, f.format, a.Snapshot(), wantsColour(out)), done()); err != nil {
 		return err
 	}
 	return f.status(a, outcome)
@@ -167,22 +174,14 @@ func setARPRate(c *config.Config, rate float64) {
 	c.Discovery.Sources = sources
 }
 
-func (f *scanFlags) print(s streams, a *agent.Agent) error {
-	w, done, err := f.open(s)
-	if err != nil {
-		return err
-	}
-	err = printDevices(w, f.format, a.Snapshot(), wantsColour(w))
-	return errors.Join(err, done())
-}
-
-func (f *scanFlags) open(s streams) (io.Writer, func() error, error) {
-	if f.output == "" {
+// openOutput opens the file of --output; without one it gives standard output.
+func openOutput(s streams, path string) (io.Writer, func() error, error) {
+	if path == "" {
 		return s.out, func() error { return nil }, nil
 	}
-	file, err := os.Create(f.output)
+	file, err := os.Create(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("--output: %w", err)
 	}
 	return file, file.Close, nil
 }
