@@ -30,12 +30,16 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 	if i.readOnly {
 		return
 	}
+	before := len(i.devices)
 	for _, e := range slices.Clone(i.sorted()) {
 		i.endAddresses(e, &c)
 		i.miss(e, &c)
 		i.tellApart(e)
 		i.expire(e, c.Time)
 		i.retain(e, c.Time)
+	}
+	if len(i.devices) < before {
+		i.dropAliases()
 	}
 	i.joinByCertificate(c.Time)
 	i.cycle = c.Number

@@ -40,7 +40,7 @@ type Device struct {
 	Sources        []string             `json:"sources"`
 	FirstSeen      time.Time            `json:"first_seen"`
 	LastSeen       time.Time            `json:"last_seen"`
-	Returned       time.Time            `json:"returned,omitzero"`
+	Returned       time.Time            `json:"returned,omitzero"` // after its removal; zero: never
 	Annotations    Annotations          `json:"annotations"`
 	Exceptions     []Exception          `json:"exceptions,omitempty"`
 	Removal        *Removal             `json:"removal,omitempty"`

@@ -395,6 +395,50 @@ func TestRemovedDeviceReturns(t *testing.T) {
 	}
 }
 
+// TestQuarrelOverAnAddressMovesNobody: two cameras with the factory's address
+// on one wire answer in turns for ever.
+func TestQuarrelOverAnAddressMovesNobody(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	b := s.see("10.0.0.2", macB).Device
+	s.camera(a, policy.Banned)
+	s.camera(b, policy.Banned)
+	s.end(lan)
+	for range 6 {
+		for range 3 {
+			s.see("10.0.0.64", macA)
+			s.see("10.0.0.64", macB)
+		}
+		s.end(lan)
+	}
+	s.want(2)
+	for _, id := range []string{a, b} {
+		moves, _, err := s.Events(t.Context(), EventQuery{Device: id, Event: "moved"})
+		if err != nil || len(moves) != 1 {
+			t.Errorf("%s moved %d times: %+v %v", id, len(moves), moves, err)
+		}
+	}
+}
+
+// TestReturnFromAbsenceIsNoReturnAfterRemoval: the alert is for removals.
+func TestReturnFromAbsenceIsNoReturnAfterRemoval(t *testing.T) {
+	s := newSite(t, Options{MissingAfter: 1})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	s.end(lan)
+	s.end(lan)
+	if d := s.device(a); d.State != Missing {
+		t.Fatalf("%+v", d)
+	}
+	s.see("10.0.0.1", macA)
+	if d := s.device(a); d.State != Present || !d.Returned.IsZero() {
+		t.Errorf("%s, returned %v", d.State, d.Returned)
+	}
+	if events, _, _ := s.Events(t.Context(), EventQuery{Device: a, Event: "returned"}); len(events) != 1 || events[0].From != "missing" {
+		t.Errorf("%+v", events)
+	}
+}
+
 func TestExceptionExpires(t *testing.T) {
 	s := newSite(t, Options{})
 	a := s.see("10.0.0.1", macA).Device

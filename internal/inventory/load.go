@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,7 +82,8 @@ func (i *Inventory) loadHead(ctx context.Context, db *sql.DB) error {
 		copy(i.chain.head[:], hash)
 	}
 	i.chain.stored, i.chain.storedHead = i.chain.seq, i.chain.head
-	return nil
+	// No device may take the number of one that is no longer kept.
+	return db.QueryRowContext(ctx, "SELECT coalesce(max(owner), 0) FROM events").Scan(&i.lastNo)
 }
 
 func (i *Inventory) loadAliases(ctx context.Context, db *sql.DB) error {
@@ -256,6 +258,9 @@ func (i *Inventory) storedEvents(ctx context.Context, q EventQuery) ([]Event, st
 	for n := range names {
 		owners[n] = i.owner(names[n])
 	}
+	if slices.Contains(owners, 0) {
+		owners = nil // no longer kept: its events are found by its name
+	}
 	i.mu.RUnlock()
 	limit := int64(1) << 62
 	if len(fresh) > 0 {
@@ -305,7 +310,10 @@ func (i *Inventory) queryEvents(ctx context.Context, q EventQuery, owners []int6
 	if q.Event != "" {
 		add("event = ?", q.Event)
 	}
-	if len(owners) > 0 {
+	switch {
+	case len(owners) == 0 && q.Device != "":
+		add("device = ?", q.Device)
+	case len(owners) > 0:
 		where = append(where, "owner IN (?"+strings.Repeat(", ?", len(owners)-1)+")")
 		for _, n := range owners {
 			args = append(args, n)

@@ -71,9 +71,9 @@ func (i *Inventory) merge(a, b *entry, t time.Time, by, why string) *entry {
 }
 
 func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *entry {
-	u := &merged{kept: keep.id, gone: gone.id, time: t.UnixNano(), offset: keep.bindSeq, hot: encodeEntry(gone, i.keepsNames(gone))}
+	u := &merged{kept: keep.id, gone: gone.id, time: t.UnixNano(), offset: keep.bindSeq, hot: encodeEntry(gone, i.storesNames(gone))}
 	if c := i.coldOf(gone); c != nil {
-		u.cold = encodeCold(c, nil)
+		u.cold = encodeCold(c, i.unnamed(gone))
 	}
 	i.mergeEvidence(keep, gone, u.offset)
 	i.forget(gone)
@@ -344,6 +344,7 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) *entry {
 // splitOff makes a device of one binding.
 func (i *Inventory) splitOff(e *entry, b binding) *entry {
 	fresh := i.newEntry("", b.since)
+	i.tell(e, Event{Time: i.now(), Event: "split", From: e.id, To: fresh.id, Evidence: "its MAC stands for many addresses: a gateway's"})
 	fresh.last, fresh.sources, fresh.where = b.last, e.sources, e.where
 	fresh.bindSeq, fresh.bindings = b.no, []binding{b}
 	i.dropAddress(b.ip, e)
@@ -365,6 +366,20 @@ func (i *Inventory) splitOff(e *entry, b binding) *entry {
 	}
 	i.touch(fresh)
 	return fresh
+}
+
+// dropAliases forgets the ids of devices that were merged into one that is no
+// longer kept, and what was held to undo it.
+func (i *Inventory) dropAliases() {
+	for gone := range i.alias {
+		if i.find(gone) != nil {
+			continue
+		}
+		delete(i.alias, gone)
+		delete(i.undo, gone)
+		i.store.put("DELETE FROM aliases WHERE id = ?", gone)
+		i.store.put("DELETE FROM merges WHERE gone = ?", gone)
+	}
 }
 
 // share marks an identity as one that several devices show.

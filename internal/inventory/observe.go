@@ -83,9 +83,10 @@ func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, boo
 		if !mac.zero() {
 			b.mac = mac
 		}
+		was := b.last
 		b.last = max(b.last, now)
 		if !b.live && i.takeAddress(e, b, o) {
-			i.moved(e, b, o)
+			i.moved(e, b, o, was)
 		}
 		if fresh {
 			i.touch(e)
@@ -97,7 +98,7 @@ func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, boo
 	e.bindings = append(slices.Clip(e.bindings), b)
 	added := &e.bindings[len(e.bindings)-1]
 	if i.takeAddress(e, added, o) {
-		i.moved(e, added, o)
+		i.moved(e, added, o, 0)
 	}
 	no := added.no
 	i.trimBindings(e)
@@ -143,8 +144,9 @@ func (i *Inventory) release(e *entry, b *binding) {
 
 // moved ends the bindings that the new one replaces, and says so: those of
 // the same MAC and family that gave no sign in this cycle. A device that shows
-// both addresses in one cycle simply has two.
-func (i *Inventory) moved(e *entry, b *binding, o *Observation) {
+// both addresses in one cycle simply has two. was is when the device was last
+// seen at the address: where two devices quarrel over one, neither moves.
+func (i *Inventory) moved(e *entry, b *binding, o *Observation, was int64) {
 	from := ""
 	for n := range e.bindings {
 		old := &e.bindings[n]
@@ -157,7 +159,7 @@ func (i *Inventory) moved(e *entry, b *binding, o *Observation) {
 		}
 	}
 	if from == "" && i.addressless(e, b) {
-		from = e.lastAddress(b)
+		from = e.lastAddress(b, was)
 	}
 	if from != "" && from != b.ip.String() {
 		i.tell(e, Event{Time: o.Time, Event: "moved", From: from, To: b.ip.String(), Evidence: o.Source})
@@ -169,8 +171,8 @@ func (i *Inventory) addressless(e *entry, b *binding) bool {
 	return b.ip.Is4() && !slices.ContainsFunc(e.bindings, func(o binding) bool { return o.live && o.no != b.no && o.ip.Is4() })
 }
 
-// lastAddress is where the device was seen last before b.
-func (e *entry) lastAddress(b *binding) string {
+// lastAddress is where the device was seen last before b, and after was.
+func (e *entry) lastAddress(b *binding, was int64) string {
 	var last *binding
 	for n := range e.bindings {
 		o := &e.bindings[n]
@@ -178,7 +180,7 @@ func (e *entry) lastAddress(b *binding) string {
 			last = o
 		}
 	}
-	if last == nil || last.last > b.last {
+	if last == nil || last.last > b.last || last.last < was {
 		return ""
 	}
 	return last.ip.String()
@@ -284,7 +286,10 @@ func (i *Inventory) sign(e *entry, o *Observation) {
 		return
 	}
 	from := e.state
-	e.state, e.returned = Present, now
+	e.state = Present
+	if from == Removed {
+		e.returned = now
+	}
 	if e.people != nil {
 		e.people.removal = nil
 	}

@@ -61,3 +61,42 @@ func TestNamesOfPhonesAreNotKept(t *testing.T) {
 		})
 	}
 }
+
+// TestMergedPhonesLeaveNothing: a laptop is first heard by its address alone,
+// then by two of its interfaces; what it takes to undo the merge holds no
+// name, and goes with the laptop.
+func TestMergedPhonesLeaveNothing(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir(), Retention: DefaultRetention, DetailLimit: 10})
+	udn := "uuid:4d696e69-444c-164e-9d41-b8ca3a112233"
+	for n, hw := range []string{"02:11:22:33:44:55", "00:1b:21:33:44:55"} {
+		o := Observation{
+			Time: s.clock.now(), Source: "ssdp", IP: ip("10.0.0.7").Next(), MAC: mac(hw), Hostname: "Annas-PC",
+			Evidence: []fingerprint.Evidence{{Source: "ssdp", Field: "friendly_name", Value: "Annas-PC"}, {Source: "ssdp", Field: "udn", Value: udn}},
+		}
+		if n == 0 {
+			o.MAC = nil
+			s.Observe(o)
+			o.MAC = mac(hw)
+		}
+		id := s.Observe(o).Device
+		s.Commit(id, fingerprint.Identity{Class: fingerprint.ClassUnknown}, []policy.Verdict{{Policy: "x", Verdict: policy.Unclassified}}, s.clock.now())
+	}
+	s.end(lan)
+	s.want(1)
+	if len(s.alias) == 0 || len(s.undo) == 0 {
+		t.Fatal("nothing was merged: the test shows nothing")
+	}
+	s.leavesNoName("Annas-")
+	s.clock.pass(40 * day)
+	s.end(lan)
+	s.want(0)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"devices", "evidence", "aliases", "merges", "events", "records"} {
+		var n int
+		if err := s.store.read.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%s holds %d rows, %v", table, n, err)
+		}
+	}
+}

@@ -359,6 +359,35 @@ func fill(s *site, n, round int) {
 	}
 }
 
+// TestForgottenDeviceKeepsItsHistory: events outlive the device, and no other
+// takes them over.
+func TestForgottenDeviceKeepsItsHistory(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Retention: Retention{Devices: day}}
+	s := newSite(t, o)
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	s.end(lan)
+	s.clock.pass(3 * day)
+	s.end(lan)
+	s.want(0)
+	s = reopen(t, s, o)
+	s.NetworkEvent("10.0.0.0/24", false, "test")
+	b := s.see("10.0.0.2", macB).Device
+	s.camera(b, policy.Clear)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(s.told(a), " "); got != "appeared identified verdict_changed" {
+		t.Errorf("the forgotten one: %s", got)
+	}
+	if got := strings.Join(s.told(b), " "); got != "appeared identified" {
+		t.Errorf("the new one: %s", got)
+	}
+	if got := s.told("d-nothing"); len(got) != 0 {
+		t.Errorf("of nobody: %s", got)
+	}
+}
+
 func TestRawRecordsAreKept(t *testing.T) {
 	o := Options{Dir: t.TempDir()}
 	s := newSite(t, o)

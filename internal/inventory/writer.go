@@ -213,11 +213,7 @@ func (i *Inventory) row(e *entry) row {
 	r.form = encodeEntry(e, i.storesNames(e))
 	e.stored = e.last
 	if e.coldDirty && e.cold != nil {
-		var skip func(*item) bool
-		if !i.storesNames(e) {
-			skip = func(it *item) bool { return nameFields[it.Field] }
-		}
-		r.cold = coldBytes(e.cold, skip)
+		r.cold = coldBytes(e.cold, i.unnamed(e))
 		e.coldDirty = false
 	}
 	return r
@@ -227,6 +223,14 @@ func (i *Inventory) row(e *entry) row {
 // reach the disk only for cameras, unless all are wanted.
 func (i *Inventory) storesNames(e *entry) bool {
 	return i.opt.Hostnames == "all" || i.opt.Hostnames == "cameras" && e.tracked
+}
+
+// unnamed selects the items that may not reach the disk; nil: all may.
+func (i *Inventory) unnamed(e *entry) func(*item) bool {
+	if i.storesNames(e) {
+		return nil
+	}
+	return func(it *item) bool { return nameFields[it.Field] }
 }
 
 // settle draws the consequences of a transaction.
