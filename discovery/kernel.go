@@ -48,6 +48,29 @@ func newKernelNeighbours(learn func(netip.Addr, net.HardwareAddr)) *kernelNeighb
 	}
 }
 
+// HolderOf returns the MAC to which the kernel sends what goes to a host of a
+// connected network: nil when it has none yet, or the host is routed. iface
+// may be "".
+func (w *Wire) HolderOf(ip netip.Addr, iface string) net.HardwareAddr {
+	ip = ip.Unmap().WithZone("")
+	n, ok := w.Scope().NetworkOf(ip)
+	if iface != "" {
+		n, ok = w.Scope().networkOn(ip, iface)
+	}
+	if !ok || !n.Connected {
+		return nil
+	}
+	i, ok := w.Scope().Interface(n.Interface)
+	if !ok || i.Loopback {
+		return nil
+	}
+	state, mac := w.kernel.state(i.Index, ip)
+	if state == neighbourUnknown || len(mac) != 6 {
+		return nil
+	}
+	return mac
+}
+
 // before returns how many requests a packet to ip may cause. It waits while
 // too many are under way.
 func (k *kernelNeighbours) before(ctx context.Context, index int, ip netip.Addr) (asks int, err error) {

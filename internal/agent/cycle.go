@@ -148,7 +148,7 @@ func (a *Agent) offerKnown() {
 			continue
 		}
 		h := host{addr: ip, iface: d.Interface, device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID))}
-		a.hosts.offer(h, func(known *host) bool { return now.Sub(known.askedAt) >= interval })
+		a.hosts.offer(h, false, func(askedAt time.Time) bool { return now.Sub(askedAt) >= interval })
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // host is one address that questions may go to, and what was asked there. It
-// is owned by the queue while queued and by one worker while busy.
+// is owned by the queue, and by one worker while busy; what is heard of it
+// meanwhile waits in news.
 type host struct {
 	addr   netip.Addr
 	iface  string
@@ -26,6 +27,28 @@ type host struct {
 	askedAt time.Time // when the last round of questions ended
 
 	queued, busy, again bool
+	news                *host // the queue's, also while busy
+}
+
+// hear takes over what a sighting said.
+func (h *host) hear(s *host) {
+	if s.mac != nil {
+		if h.mac != nil && !bytes.Equal(h.mac, s.mac) {
+			h.asked, h.askedAt, h.since, h.ports = nil, time.Time{}, time.Time{}, nil // another device took the address
+		}
+		h.mac = bytes.Clone(s.mac)
+	}
+	if s.iface != "" {
+		h.iface = s.iface
+	}
+	if s.device != "" {
+		h.device = s.device
+	}
+	for _, p := range s.ports {
+		if !slices.Contains(h.ports, p) && len(h.ports) < 16 {
+			h.ports = append(h.ports, p)
+		}
+	}
 }
 
 // begin opens a new pass over the host when the last one is over: what was
@@ -58,8 +81,9 @@ func newHostQueue() *hostQueue {
 	return &hostQueue{hosts: map[netip.Addr]*host{}, wake: make(chan struct{})}
 }
 
-// offer notes what a sighting says of the host and queues it when due says so.
-func (q *hostQueue) offer(s host, due func(*host) bool) {
+// offer notes what a sighting says of the host and queues it: when that is
+// news, or when due says so of the time it was asked last.
+func (q *hostQueue) offer(s host, news bool, due func(askedAt time.Time) bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h := q.hosts[s.addr]
@@ -67,26 +91,16 @@ func (q *hostQueue) offer(s host, due func(*host) bool) {
 		h = &host{addr: s.addr, askedAt: s.askedAt}
 		q.hosts[s.addr] = h
 	}
-	if s.mac != nil {
-		if h.mac != nil && !bytes.Equal(h.mac, s.mac) && !h.busy {
-			h.asked, h.askedAt, h.since, h.ports = nil, time.Time{}, time.Time{}, nil // another device took the address
+	if h.busy {
+		if h.news == nil {
+			h.news = &host{}
 		}
-		h.mac = bytes.Clone(s.mac)
+		h.news.hear(&s)
+		h.again = h.again || news
+		return
 	}
-	if s.iface != "" {
-		h.iface = s.iface
-	}
-	h.device = s.device
-	for _, p := range s.ports {
-		if !slices.Contains(h.ports, p) && len(h.ports) < 16 {
-			h.ports = append(h.ports, p)
-		}
-	}
-	switch {
-	case !due(h) || h.queued:
-	case h.busy:
-		h.again = true
-	default:
+	h.hear(&s)
+	if !h.queued && (news || due(h.askedAt)) {
 		q.push(h)
 	}
 }
@@ -131,6 +145,10 @@ func (q *hostQueue) done(h *host) {
 	defer q.mu.Unlock()
 	h.busy = false
 	q.busy--
+	if h.news != nil {
+		h.hear(h.news)
+		h.news = nil
+	}
 	if h.again {
 		h.again = false
 		q.push(h)

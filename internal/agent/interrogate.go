@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"bytes"
 	"context"
+
+	"go.uber.org/zap"
 
 	"camcensus/discovery"
 	"camcensus/fingerprint"
@@ -38,13 +41,16 @@ func (a *Agent) interrogate(ctx context.Context, h *host) {
 		if !more {
 			break
 		}
-		ans := a.prober.Ask(ctx, probe.Target{IP: h.addr, Interface: h.iface, MAC: h.mac, Class: id.Class}, q)
+		ans, void := a.ask(ctx, h, q, id.Class)
 		if ans.Failure == fingerprint.FailedCancelled {
 			break
 		}
 		a.counts.probe(q.Probe, ans.Failure)
 		asked = true
 		h.asked = append(h.asked, ans.Asked(q, a.now()))
+		if void {
+			break // who holds the address is open: the next sighting tells
+		}
 		for _, rec := range ans.Records {
 			a.answer(h, rec)
 		}
@@ -56,6 +62,33 @@ func (a *Agent) interrogate(ctx context.Context, h *host) {
 		h.askedAt = a.now()
 	}
 	a.assess(h.device)
+}
+
+// ask puts one question. The answer is that of the MAC which the kernel had
+// for the address both before and after; it is void when that changed, since
+// then nobody knows whose it is.
+func (a *Agent) ask(ctx context.Context, h *host, q fingerprint.Question, class fingerprint.Class) (ans probe.Answer, void bool) {
+	before := a.wire.HolderOf(h.addr, h.iface)
+	ans = a.prober.Ask(ctx, probe.Target{IP: h.addr, Interface: h.iface, MAC: h.mac, Class: class}, q)
+	if len(ans.Records) == 0 {
+		return ans, false
+	}
+	after := a.wire.HolderOf(h.addr, h.iface)
+	if before != nil && after != nil && !bytes.Equal(before, after) {
+		a.log.Debug("answer dropped: another device took the address while it was asked", zap.Stringer("ip", h.addr),
+			zap.Stringer("before", before), zap.Stringer("after", after))
+		return ans, true
+	}
+	if after == nil {
+		after = before
+	}
+	if after != nil && !bytes.Equal(after, h.mac) {
+		h.mac = after
+		for i := range ans.Records {
+			ans.Records[i].MAC = after.String()
+		}
+	}
+	return ans, false
 }
 
 // answer takes one answer of the host into the inventory.

@@ -153,8 +153,8 @@ func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) 
 	if !seen.New {
 		h.askedAt = lastAsked(a.inventory.Evidence(seen.Device))
 	}
-	a.hosts.offer(h, func(known *host) bool {
-		return seen.New || seen.Changed || s.Time.Sub(known.askedAt) >= interval
+	a.hosts.offer(h, seen.New || seen.Changed, func(askedAt time.Time) bool {
+		return s.Time.Sub(askedAt) >= interval
 	})
 }
 
