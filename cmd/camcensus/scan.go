@@ -12,8 +12,10 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"go.yaml.in/yaml/v3"
 
+	"camcensus/exporter"
 	"camcensus/internal/agent"
 	"camcensus/internal/config"
+	"camcensus/internal/inventory"
 )
 
 // scanFlags are the flags of scan.
@@ -110,13 +112,38 @@ func (f *scanFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := rec.finish(a.RecordHost()); err != nil {
+	found := a.Snapshot()
+	outside := f.withoutNeighbours(a, found)
+	if err := rec.finish(a.RecordHost(outside)); err != nil {
 		return err
 	}
-	if err := errors.Join(printDevices(out, f.format, a.Snapshot(), wantsColour(out)), done()); err != nil {
+	if err := errors.Join(printDevices(out, f.format, found, wantsColour(out)), done()); err != nil {
 		return err
 	}
-	return f.status(a, outcome)
+	return f.status(found, outcome)
+}
+
+// withoutNeighbours leaves out of the result what stands beside a scope that
+// was named: a question to all is answered by every host on the wire. It
+// returns the devices left out.
+func (f *scanFlags) withoutNeighbours(a *agent.Agent, s *exporter.Snapshot) map[string]bool {
+	outside := map[string]bool{}
+	if len(f.networks) == 0 {
+		return outside
+	}
+	var within []inventory.Device
+	for _, d := range s.Devices {
+		if a.Neighbour(d) {
+			outside[d.ID] = true
+		} else {
+			within = append(within, d)
+		}
+	}
+	if len(outside) > 0 {
+		s.Devices = within
+		s.Notes = append(s.Notes, fmt.Sprintf("%d devices outside the scope were heard; they are not listed", len(outside)))
+	}
+	return outside
 }
 
 // config is the file's, with what the flags say over it.
@@ -187,13 +214,13 @@ func openOutput(s streams, path string) (io.Writer, func() error, error) {
 }
 
 // status turns what was found into the exit status.
-func (f *scanFlags) status(a *agent.Agent, o agent.Outcome) error {
+func (f *scanFlags) status(found *exporter.Snapshot, o agent.Outcome) error {
 	switch {
 	case o.Interrupted:
 		return statusError{exitInterrupted, nil}
 	case o.Blind != "":
 		return statusError{exitBlind, fmt.Errorf("the scan was blind: %s", o.Blind)}
-	case f.exitCode != 0 && flaggedCount(a.Snapshot()) > 0:
+	case f.exitCode != 0 && flaggedCount(found) > 0:
 		return statusError{f.exitCode, nil}
 	}
 	return nil

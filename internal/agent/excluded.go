@@ -3,8 +3,10 @@ package agent
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"camcensus/discovery"
+	"camcensus/internal/inventory"
 )
 
 // mayBeExcluded tells whether an IPv6 address could be one of a host that is
@@ -43,6 +45,26 @@ func excludesIPv4(scope *discovery.Scope, iface string) bool {
 		}
 	}
 	return false
+}
+
+// Neighbour tells whether a device stands beside the scope: none of its
+// addresses is in scope, and one belongs to a network of the machine's own
+// interfaces, so that it is no stray from elsewhere.
+func (a *Agent) Neighbour(d inventory.Device) bool {
+	scope, own := a.wire.Scope(), false
+	for _, s := range d.IPs {
+		ip, err := netip.ParseAddr(s)
+		if err != nil {
+			continue
+		}
+		if scope.Contains(ip) {
+			return false
+		}
+		for _, i := range scope.Interfaces {
+			own = own || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
+		}
+	}
+	return own
 }
 
 // exclusionNotes say where an exclusion by IPv4 address keeps IPv6 hosts from

@@ -39,10 +39,14 @@ func (k *keeper) keep(device string, r discovery.Record) {
 
 // RecordHost names the device of a record as evidence files do: its IP, or
 // IP#2 for a second device there; the MAC where no address is known. It knows
-// the device by any id it had during the scan.
-func (a *Agent) RecordHost() func(device string) string {
+// the device by any id it had during the scan. A device to be left out
+// has no name.
+func (a *Agent) RecordHost(without map[string]bool) func(device string) string {
 	names, taken := map[string]string{}, map[string]int{}
 	for _, d := range a.inventory.Devices() {
+		if without[d.ID] {
+			continue
+		}
 		host := firstAddress(d)
 		taken[host]++
 		if n := taken[host]; n > 1 {
