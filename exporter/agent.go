@@ -50,6 +50,11 @@ type Agent interface {
 	Remove(device, reason, by string) error
 	// Determine records a person's finding; nil withdraws it.
 	Determine(device string, d *inventory.Determination, by string) error
+	// Merge makes one device of two and returns the id that lives on; the other
+	// becomes an alias.
+	Merge(device, other, reason, by string) (string, error)
+	// Split undoes a merge; device is the id that was merged away.
+	Split(device, reason, by string) error
 	// Annotate sets the annotations that the patch names and keeps the rest.
 	Annotate(device string, p AnnotationPatch, by string) error
 }

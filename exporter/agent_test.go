@@ -117,6 +117,14 @@ func (a *testAgent) Remove(device, reason, by string) error {
 	return a.note("remove %s: %s by %s", device, reason, by)
 }
 
+func (a *testAgent) Merge(device, other, reason, by string) (string, error) {
+	return device, a.note("merge %s with %s: %s by %s", device, other, reason, by)
+}
+
+func (a *testAgent) Split(device, reason, by string) error {
+	return a.note("split %s: %s by %s", device, reason, by)
+}
+
 func (a *testAgent) Determine(device string, d *inventory.Determination, by string) error {
 	if d == nil {
 		return a.note("withdraw determination of %s by %s", device, by)

@@ -137,6 +137,41 @@ func (x *Exporter) postRemoval(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// postMerge takes a person's word that two ids are one device.
+func (x *Exporter) postMerge(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		With   string `json:"with"`
+		Reason string `json:"reason"`
+	}
+	kept := ""
+	if x.edit(w, r, &body, func(by string) (err error) {
+		reason := written(body.Reason)
+		if reason == "" {
+			return fmt.Errorf("%w: a merge needs a reason", ErrInvalid)
+		}
+		kept, err = x.agent.Merge(r.PathValue("id"), written(body.With), reason, by)
+		return err
+	}) {
+		x.answerDevice(w, kept)
+	}
+}
+
+// postSplit undoes a merge: the id in the path is the one that was merged away.
+func (x *Exporter) postSplit(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Reason string `json:"reason"`
+	}
+	if x.edit(w, r, &body, func(by string) error {
+		reason := written(body.Reason)
+		if reason == "" {
+			return fmt.Errorf("%w: a split needs a reason", ErrInvalid)
+		}
+		return x.agent.Split(r.PathValue("id"), reason, by)
+	}) {
+		x.answerDevice(w, r.PathValue("id"))
+	}
+}
+
 func (x *Exporter) postDetermination(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Manufacturer string `json:"manufacturer"`

@@ -110,6 +110,8 @@ func (x *Exporter) routes(metrics http.Handler) []route {
 		{"POST", "/api/v1/devices/{id}/exceptions", x.postException, false},
 		{"DELETE", "/api/v1/devices/{id}/exceptions/{exception}", x.deleteException, false},
 		{"POST", "/api/v1/devices/{id}/removal", x.postRemoval, false},
+		{"POST", "/api/v1/devices/{id}/merge", x.postMerge, false},
+		{"POST", "/api/v1/devices/{id}/split", x.postSplit, false},
 		{"POST", "/api/v1/devices/{id}/determination", x.postDetermination, false},
 		{"DELETE", "/api/v1/devices/{id}/determination", x.deleteDetermination, false},
 		{"PATCH", "/api/v1/devices/{id}/annotations", x.patchAnnotations, false},

@@ -60,7 +60,13 @@ func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]ac
 	show := c.Command("show", "Show one device: what was seen, what it means, what would settle it.")
 	id := show.Arg("id", "Device id.").Required().String()
 	asJSON := show.Flag("json", "Print it as JSON.").Bool()
-	read(show, func(s streams, inv *inventory.Inventory) error { return showDevice(s.out, inv, *id, *asJSON) })
+	records := show.Flag("records", "Print the raw records that first made it flagged, as identify reads them.").Bool()
+	read(show, func(s streams, inv *inventory.Inventory) error {
+		if *records {
+			return showRecords(s.out, inv, *id)
+		}
+		return showDevice(s.out, inv, *id, *asJSON)
+	})
 
 	events := c.Command("events", "List the events, oldest first.")
 	device := events.Flag("device", "Of this device only.").String()
@@ -172,8 +178,31 @@ func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) e
 	for _, c := range d.Contradictions {
 		fmt.Fprintf(&b, "contradiction: %s\n", c)
 	}
+	for _, m := range inv.Merges(d.ID) {
+		fmt.Fprintf(&b, "%s was merged into it on %s (undo: camcensus inventory split %s --reason ...)\n", m.Gone, stamp(m.Time), m.Gone)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// showRecords prints the kept records of a device, one JSON object a line.
+func showRecords(w io.Writer, inv *inventory.Inventory, id string) error {
+	d, ok := inv.Device(id)
+	if !ok {
+		return fmt.Errorf("%s: %w", id, inventory.ErrNoDevice)
+	}
+	records, err := inv.Records(context.Background(), d.ID)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, r := range records {
+		if err := enc.Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func listEvents(w io.Writer, inv *inventory.Inventory, device, name string) error {

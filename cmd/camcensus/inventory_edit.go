@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"os/user"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -41,7 +43,10 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 			by = u.Username
 		}
 	}
-	inv, err := inventory.Open(ctx, inventory.Options{Dir: dir, Log: zap.NewNop(), Judge: f.judge()})
+	if _, err := os.Stat(filepath.Join(dir, inventory.FileName)); err != nil {
+		return fmt.Errorf("no inventory in %s: %w", dir, err)
+	}
+	inv, err := inventory.Open(ctx, inventory.Options{Dir: dir, Log: zap.NewNop(), Judge: f.judge(dir)})
 	switch {
 	case errors.Is(err, inventory.ErrLocked):
 		err = callAgent(ctx, dir, e.method, e.path, e.body, nil)
@@ -56,22 +61,35 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 
 // judge re-judges a device after an edit without a running agent; nil when
 // the configuration cannot be read, then the agent does so at its next start.
-func (f *inventoryFlags) judge() inventory.Judge {
-	c := config.Default()
-	if f.configFile != "" {
-		read, err := config.Load(f.configFile)
-		if err != nil {
-			return nil
-		}
-		c = read
-	}
-	j, err := agent.NewJudge(agent.JudgeOptions{Lists: c.Policy.Lists, PolicyFiles: c.Policy.Files, RuleFiles: c.Fingerprint.Rules})
+func (f *inventoryFlags) judge(dir string) inventory.Judge {
+	_, j, err := f.configured(dir)
 	if err != nil {
 		return nil
 	}
 	return func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
 		return j.AssessDevice(d, ev, time.Now())
 	}
+}
+
+// configured loads the configuration and the judge that an agent would run
+// with over the inventory in dir.
+func (f *inventoryFlags) configured(dir string) (config.Config, *agent.Judge, error) {
+	c := config.Default()
+	if f.configFile != "" {
+		read, err := config.Load(f.configFile)
+		if err != nil {
+			return c, nil, err
+		}
+		c = read
+	}
+	registry, err := agent.Registry(dir)
+	if err != nil {
+		return c, nil, err
+	}
+	j, err := agent.NewJudge(agent.JudgeOptions{
+		Lists: c.Policy.Lists, PolicyFiles: c.Policy.Files, RuleFiles: c.Fingerprint.Rules, Registry: registry,
+	})
+	return c, j, err
 }
 
 func (f *inventoryFlags) addEditing(c *kingpin.CmdClause, commands map[string]action) {
@@ -87,6 +105,7 @@ func (f *inventoryFlags) addEditing(c *kingpin.CmdClause, commands map[string]ac
 	}
 	addExcept(c, add)
 	addRemove(c, add)
+	addMerge(c, add)
 	addAnnotate(c, add)
 	addDetermine(c, add)
 }
@@ -130,6 +149,26 @@ func addRemove(c *kingpin.CmdClause, add adder) {
 	add(remove, func(id string) (edit, error) {
 		return edit{http.MethodPost, devicePath(id, "removal"), map[string]string{"reason": *reason}, func(inv *inventory.Inventory, by string) error {
 			return inv.Remove(id, *reason, by)
+		}}, nil
+	})
+}
+
+func addMerge(c *kingpin.CmdClause, add adder) {
+	merge := c.Command("merge", "Note that two ids are one device. The older id lives on; split undoes it.")
+	with := merge.Flag("with", "The other id.").Required().String()
+	why := merge.Flag("reason", "Why.").Required().String()
+	add(merge, func(id string) (edit, error) {
+		return edit{http.MethodPost, devicePath(id, "merge"), map[string]string{"with": *with, "reason": *why}, func(inv *inventory.Inventory, by string) error {
+			_, err := inv.Merge(id, *with, *why, by)
+			return err
+		}}, nil
+	})
+
+	split := c.Command("split", "Undo a merge: name the id that was merged away, as show and events tell it. The two are not merged again by themselves.")
+	reason := split.Flag("reason", "Why.").Required().String()
+	add(split, func(id string) (edit, error) {
+		return edit{http.MethodPost, devicePath(id, "split"), map[string]string{"reason": *reason}, func(inv *inventory.Inventory, by string) error {
+			return inv.Split(id, *reason, by)
 		}}, nil
 	})
 }

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"go.uber.org/zap"
 
+	"camcensus/internal/agent"
 	"camcensus/internal/inventory"
 )
 
@@ -129,18 +131,26 @@ func (f *inventoryFlags) export(ctx context.Context, s streams, x *exportFlags) 
 	}
 	err = copyFromAgent(ctx, dir, http.MethodGet, "/api/v1/export?"+q.Encode(), w)
 	if errors.Is(err, errNoAgent) {
-		err = f.exportStored(ctx, w, inventory.ExportOptions{Format: x.format, Lang: x.lang, From: from, To: to})
+		err = f.exportStored(ctx, dir, w, inventory.ExportOptions{Format: x.format, Lang: x.lang, From: from, To: to})
 	}
 	return errors.Join(err, done())
 }
 
-func (f *inventoryFlags) exportStored(ctx context.Context, w io.Writer, o inventory.ExportOptions) error {
-	inv, err := f.openReading(ctx)
+// exportStored writes the export without an agent; the report's policies and
+// site are those of --config.file.
+func (f *inventoryFlags) exportStored(ctx context.Context, dir string, w io.Writer, o inventory.ExportOptions) error {
+	c, j, err := f.configured(dir)
 	if err != nil {
 		return err
 	}
-	o.Report.Version = version
-	o.Report.Notes = []string{"Written without a running agent: what the last cycles covered is not known here."}
+	inv, err := inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Site: c.Site.Name, Log: zap.NewNop()})
+	if err != nil {
+		return err
+	}
+	o.Report = j.ReportFacts(version)
+	o.Report.Property, o.Report.Organisation, o.Report.Contact = c.Site.Property, c.Site.Organisation, c.Site.Contact
+	o.Report.UnassessedChannels, o.Report.RecordersChannelsUnknown = agent.Unassessed(inv.Devices())
+	o.Report.Notes = []string{inventory.NoteWithoutAgent}
 	return errors.Join(inv.Export(ctx, w, o), inv.Close())
 }
 

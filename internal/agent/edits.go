@@ -40,6 +40,22 @@ func (a *Agent) Remove(device, reason, by string) error {
 	return a.edited(device, a.inventory.Remove(device, reason, by))
 }
 
+// Merge makes one device of two and returns the id that lives on.
+func (a *Agent) Merge(device, other, reason, by string) (string, error) {
+	kept, err := a.inventory.Merge(device, other, reason, by)
+	return kept, a.edited(kept, err)
+}
+
+// Split undoes a merge; both devices are judged anew.
+func (a *Agent) Split(device, reason, by string) error {
+	was, _ := a.inventory.Device(device)
+	err := a.edited(device, a.inventory.Split(device, reason, by))
+	if err == nil {
+		err = a.edited(was.ID, nil)
+	}
+	return err
+}
+
 // Determine records a person's finding; nil withdraws it.
 func (a *Agent) Determine(device string, d *inventory.Determination, by string) error {
 	return a.edited(device, a.inventory.Determine(device, d, by))
@@ -89,19 +105,10 @@ func (a *Agent) Export(ctx context.Context, w io.Writer, o exporter.ExportOption
 // reportFacts are what the audit report says beside the devices.
 func (a *Agent) reportFacts() inventory.ReportFacts {
 	s := a.Snapshot()
-	f := inventory.ReportFacts{
-		Property: s.Site.Property, Organisation: s.Site.Organisation, Contact: s.Site.Contact, Version: s.Version.Version,
-		NotInScope: s.NotInScope, Exclusions: a.wire.Scope().Exclusions, Notes: s.Notes,
-		RulesVersion:       fmt.Sprintf("%s (%d rules, %d makers)", s.Data.RulesVersion, s.Data.Rules, s.Data.Makers),
-		RegistryVersion:    fmt.Sprintf("%s of %s", s.Data.OUIVersion, s.Data.OUIDate),
-		UnassessedChannels: s.Unassessed, RecordersChannelsUnknown: s.ChannelsUnknown,
-	}
-	for _, p := range s.Policies {
-		f.Policies = append(f.Policies, inventory.ReportPolicy{
-			Name: p.Name, Title: p.Title, Version: p.Version, Issuer: p.Issuer, Verb: p.Verb, Source: p.Source,
-			ReviewedOn: p.ReviewedOn, Instruction: p.Instruction, NotAssessed: p.NotAssessed,
-		})
-	}
+	f := a.judge().ReportFacts(s.Version.Version)
+	f.Property, f.Organisation, f.Contact = s.Site.Property, s.Site.Organisation, s.Site.Contact
+	f.NotInScope, f.Exclusions, f.Notes = s.NotInScope, a.wire.Scope().Exclusions, s.Notes
+	f.UnassessedChannels, f.RecordersChannelsUnknown = s.Unassessed, s.ChannelsUnknown
 	for _, n := range s.Networks {
 		f.Networks = append(f.Networks, inventory.ReportNetwork{
 			Network: n.Network, Tried: n.Tried, Answered: n.Answered, Excluded: n.Excluded, Unreachable: n.Unreachable,
@@ -110,6 +117,23 @@ func (a *Agent) reportFacts() inventory.ReportFacts {
 	}
 	for _, src := range s.Sources {
 		f.Sources = append(f.Sources, src.Status)
+	}
+	return f
+}
+
+// ReportFacts are what the audit report says of the policies, the rules and
+// the registry; all else is left to who knows it.
+func (j *Judge) ReportFacts(version string) inventory.ReportFacts {
+	f := inventory.ReportFacts{
+		Version:         version,
+		RulesVersion:    fmt.Sprintf("%s (%d rules, %d makers)", version, j.rules.Rules(), len(j.rules.Makers())),
+		RegistryVersion: fmt.Sprintf("%s of %s", j.registry.Version(), j.registry.Date()),
+	}
+	for _, p := range j.policySummaries() {
+		f.Policies = append(f.Policies, inventory.ReportPolicy{
+			Name: p.Name, Title: p.Title, Version: p.Version, Issuer: p.Issuer, Verb: p.Verb, Source: p.Source,
+			ReviewedOn: p.ReviewedOn, Instruction: p.Instruction, NotAssessed: p.NotAssessed,
+		})
 	}
 	return f
 }

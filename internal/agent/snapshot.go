@@ -9,6 +9,7 @@ import (
 
 	"camcensus/discovery"
 	"camcensus/exporter"
+	"camcensus/fingerprint"
 	"camcensus/internal/inventory"
 )
 
@@ -49,7 +50,7 @@ func (a *Agent) Snapshot() *exporter.Snapshot {
 	for _, e := range scope.Exclusions {
 		s.Exclusions = append(s.Exclusions, exporter.Exclusion{Match: e.Match, Reason: e.Reason, By: e.By})
 	}
-	s.Unassessed, s.ChannelsUnknown = unassessed(devices)
+	s.Unassessed, s.ChannelsUnknown = Unassessed(devices)
 	return s
 }
 
@@ -155,17 +156,29 @@ func (a *Agent) storage() exporter.Storage {
 	}
 }
 
-// unassessed counts the channels that recorders declare, less the cameras
+// Unassessed counts the channels that recorders declare, less the cameras
 // that a recorder's own address relays, and the recorders that do not say.
-func unassessed(devices []inventory.Device) (channels, silent int) {
-	for _, d := range devices {
-		switch {
-		case d.State == inventory.Removed || d.Class != "recorder":
-		case d.Channels < 0:
+func Unassessed(devices []inventory.Device) (channels, silent int) {
+	left := map[string]int{} // channels, by a recorder's latest address
+	for i := range devices {
+		switch d := &devices[i]; {
+		case d.State == inventory.Removed || d.Class != fingerprint.ClassRecorder:
+		case d.Channels < 0 || len(d.IPs) == 0:
 			silent++
 		default:
-			channels += d.Channels
+			left[d.IPs[0]] += d.Channels
 		}
+	}
+	if len(left) == 0 {
+		return 0, silent
+	}
+	for i := range devices {
+		if d := &devices[i]; d.Class == fingerprint.ClassCamera && d.State != inventory.Removed && len(d.IPs) > 0 && left[d.IPs[0]] > 0 {
+			left[d.IPs[0]]--
+		}
+	}
+	for _, n := range left {
+		channels += n
 	}
 	return channels, silent
 }

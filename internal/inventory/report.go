@@ -48,6 +48,9 @@ type ReportNetwork struct {
 	Reason                                 string
 }
 
+// NoteWithoutAgent is a report's note where no agent could tell its coverage.
+const NoteWithoutAgent = "Written without a running agent: what the last cycles covered is not known here."
+
 //go:embed report.html
 var reportPage string
 
