@@ -170,7 +170,7 @@ func (b *budget) learnt() map[netip.Addr][6]byte {
 
 // take takes a packet off the allowances of this cycle.
 func (b *budget) take(l leaving) (reason int, err error) {
-	if l.kind == resolve {
+	if l.kind == resolve || l.kind == walk {
 		return 0, nil
 	}
 	b.mu.Lock()

@@ -49,6 +49,13 @@ type Sighting struct {
 	Announced bool
 	// Departed is true for a goodbye (Bye, ssdp:byebye, TTL 0).
 	Departed bool
+	// Hearsay is true where another's table names the host (a router's, a
+	// DHCP server's): it has not shown itself, so on a connected network no
+	// question may go to it yet.
+	Hearsay bool
+	// SwitchPort is where the MAC hangs, by a switch's own word:
+	// "sw-lobby Gi1/0/7". A sighting that has it and no IP shows no host.
+	SwitchPort string
 }
 
 // Sink receives sightings. It never blocks for long and keeps no reference to

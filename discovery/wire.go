@@ -157,6 +157,15 @@ func (w *Wire) Learn(ip netip.Addr, mac net.HardwareAddr) {
 	}
 }
 
+// IsSighted reports whether an address was ever sighted.
+func (w *Wire) IsSighted(ip netip.Addr) bool { return w.budget.sighted(ip.Unmap().WithZone("")) }
+
+// Note tells which MAC a router's or a server's table has for an address:
+// exclusions by MAC hold, but the host has not been sighted by that.
+func (w *Wire) Note(ip netip.Addr, mac net.HardwareAddr) {
+	w.Scope().Learn(ip.Unmap().WithZone(""), mac)
+}
+
 // Fresh reports whether an address was sighted in this cycle already.
 func (w *Wire) Fresh(ip netip.Addr) bool { return w.budget.sightedNow(ip.Unmap().WithZone("")) }
 
@@ -214,6 +223,9 @@ func (w *Wire) Charge(ctx context.Context, n int, p Packet) error {
 		return fmt.Errorf("charge %s: %w", p.To, err)
 	}
 	l := leaving{packet: p, to: to, kind: datagram}
+	if p.Protocol == WalkProtocol {
+		l.kind = walk
+	}
 	if i, ok := w.Scope().Interface(p.Interface); ok && isGroup(to, i) {
 		l.kind, l.question = group, questionOf(p.To, []byte(p.Note))
 	}
@@ -222,6 +234,11 @@ func (w *Wire) Charge(ctx context.Context, n int, p Packet) error {
 	}
 	return nil
 }
+
+// WalkProtocol marks, in Charge, requests for the tables of a router that the
+// user named. They obey the rate and the scope, but a table has as many rows as
+// it has, so the host's allowance does not bound them.
+const WalkProtocol = "snmp"
 
 func addressOf(to string) (netip.Addr, error) {
 	if ap, err := netip.ParseAddrPort(to); err == nil {
@@ -239,6 +256,7 @@ const (
 	syn                  // 8 per host and cycle
 	group                // multicast or broadcast: 3 per question, 60 together
 	resolve              // an ARP or neighbour request for one address
+	walk                 // a request to a router whose tables the user wants read
 )
 
 // leaving is one packet that asks to leave.
@@ -356,7 +374,7 @@ func isGroup(ip netip.Addr, i Interface) bool {
 // account of the packet taken off beforehand.
 func (w *Wire) turn(ctx context.Context, l leaving, n Network) error {
 	frames := l.packet.Count
-	if (l.kind == datagram || l.kind == syn) && n.Connected && !ownLoopback(n) {
+	if (l.kind == datagram || l.kind == syn || l.kind == walk) && n.Connected && !ownLoopback(n) {
 		i, _ := w.Scope().Interface(n.Interface)
 		asks, err := w.kernel.before(ctx, i.Index, l.to)
 		if err != nil {

@@ -56,7 +56,8 @@ type Agent struct {
 	relisten    chan struct{} // the sources were built anew
 
 	hosts    *hostQueue
-	greeted  greetings // by sweeps
+	greeted  greetings   // by sweeps
+	ports    switchPorts // of switches, by MAC
 	coverage *coverageBook
 	counts   *counters
 	progress *progress

@@ -84,6 +84,7 @@ func (a *Agent) cycle(ctx context.Context) {
 		a.progress.end()
 		return
 	}
+	a.placeDevices()
 	end := a.cycleEnd(number)
 	a.inventory.EndCycle(end)
 	a.tellNetworks()

@@ -20,6 +20,10 @@ func (a *Agent) observe(s discovery.Sighting) {
 		s.Time = a.now()
 	}
 	s.IP = s.IP.Unmap().WithZone("")
+	if s.SwitchPort != "" && !s.IP.IsValid() {
+		a.ports.note(s.MAC, s.SwitchPort)
+		return
+	}
 	scope := a.wire.Scope()
 	a.counts.sighting(s.Source, s.Interface, s.Time)
 	reach, ok := a.admit(scope, s)
@@ -34,7 +38,7 @@ func (a *Agent) observe(s discovery.Sighting) {
 	seen := a.inventory.Observe(inventory.Observation{
 		Time: s.Time, Source: s.Source, Interface: s.Interface, IP: s.IP, MAC: s.MAC,
 		Kind: s.Kind, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
-		Reachability: reach, Departed: s.Departed, Solicited: s.Solicited,
+		Reachability: reach, SwitchPort: a.ports.of(s.MAC), Departed: s.Departed, Solicited: s.Solicited,
 	})
 	a.progress.sighted(seen.Device)
 	a.keeper.keep(seen.Device, rec)
@@ -138,7 +142,15 @@ func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) 
 		}
 		return
 	}
-	a.wire.Learn(s.IP, s.MAC)
+	if s.Hearsay {
+		a.wire.Note(s.IP, s.MAC)
+		if !a.routed(s.IP) {
+			a.assess(seen.Device) // it is asked once it has shown itself
+			return
+		}
+	} else {
+		a.wire.Learn(s.IP, s.MAC)
+	}
 	if s.IP.IsLinkLocalUnicast() && s.IP.Is6() && a.hasOtherAddress(seen.Device) {
 		if seen.Changed {
 			a.assess(seen.Device)

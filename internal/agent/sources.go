@@ -19,6 +19,7 @@ import (
 	"camcensus/discovery/ndp"
 	"camcensus/discovery/neighbor"
 	"camcensus/discovery/sadp"
+	"camcensus/discovery/snmp"
 	"camcensus/discovery/ssdp"
 	"camcensus/discovery/sweep"
 	"camcensus/discovery/wsd"
@@ -37,6 +38,7 @@ var Protocols = append([]discovery.Protocol{
 	dhip.Protocol,
 	dhcp.Protocol,
 	neighbor.Protocol,
+	snmp.Protocol,
 	sweep.Protocol,
 	listen.Protocol,
 }, native.Protocols...)
