@@ -50,8 +50,8 @@ type Sighting struct {
 	// Departed is true for a goodbye (Bye, ssdp:byebye, TTL 0).
 	Departed bool
 	// Hearsay is true where another's table names the host (a router's, a
-	// DHCP server's): it has not shown itself, so on a connected network no
-	// question may go to it yet.
+	// DHCP server's): it has not shown itself. Only hosts of routed networks
+	// are told of so; on its own links this machine sees for itself.
 	Hearsay bool
 	// SwitchPort is where the MAC hangs, by a switch's own word:
 	// "sw-lobby Gi1/0/7". A sighting that has it and no IP shows no host.

@@ -4,10 +4,13 @@ package neighbor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"time"
+
+	"go.uber.org/zap"
 
 	"camcensus/discovery"
 )
@@ -21,19 +24,23 @@ const freshFor = 2 * time.Minute
 // Settings of discovery.sources.neighbor.
 type Settings struct {
 	discovery.Enabled `yaml:",inline"`
+	// Tables are files that are read in every cycle: the ARP table of a
+	// router or the leases of a DHCP server, as CSV with the columns address,
+	// MAC and, optionally, hostname, or as dnsmasq and ISC's dhcpd write them.
+	Tables []string `yaml:"tables"`
 }
 
 // Protocol describes the source.
 var Protocol = discovery.Protocol{
 	Name:     name,
-	Summary:  "reads the kernel's neighbour table; sends nothing",
+	Summary:  "reads the kernel's neighbour table, and files of ARP tables and DHCP leases; sends nothing",
 	Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "auto"}} },
 	New: func(env discovery.Env, settings any) (discovery.Source, error) {
 		s, ok := settings.(*Settings)
 		if !ok {
 			return nil, fmt.Errorf("neighbor: settings are %T", settings)
 		}
-		return &Source{env: env, health: discovery.NewHealth(name, s.Auto())}, nil
+		return &Source{env: env, settings: *s, health: discovery.NewHealth(name, s.Auto())}, nil
 	},
 	Kinds:  []string{name},
 	Fields: Fields,
@@ -44,8 +51,9 @@ func Fields(string, []byte) []discovery.Field { return nil }
 
 // Source reads the table once a cycle and hears of its changes in between.
 type Source struct {
-	env    discovery.Env
-	health *discovery.Health
+	env      discovery.Env
+	settings Settings
+	health   *discovery.Health
 }
 
 // entry is one line of the table.
@@ -56,17 +64,23 @@ type entry struct {
 	confirmed time.Duration // how long ago the host last proved itself
 }
 
-// Ask reports the hosts that the kernel has heard of lately.
+// Ask reports the hosts that the kernel has heard of lately, and those that
+// the files name.
 func (s *Source) Ask(_ context.Context, _ discovery.Round, sink discovery.Sink) error {
 	entries, err := table()
 	if err != nil {
 		s.health.Down("", err, "")
 		return nil
 	}
-	s.health.Up("")
 	for _, e := range entries {
 		s.report(e, sink)
 	}
+	if failed := errors.Join(s.readTables(sink)...); failed != nil {
+		s.env.Log.Warn("tables that cannot be read", zap.Error(failed))
+		s.health.Down("", failed, "")
+		return nil
+	}
+	s.health.Up("")
 	return nil
 }
 

@@ -178,16 +178,15 @@ func (s *Source) judge(failed []error) {
 	s.health.Down("", err, "")
 }
 
-// report passes on the addresses in scope.
+// report passes on the addresses of routed networks in scope.
 func (s *Source) report(t tables, sink discovery.Sink) {
 	scope := s.env.Wire.Scope()
 	for _, b := range t.bindings() {
-		n, ok := scope.NetworkOf(b.ip)
-		if !ok || b.ip.IsLinkLocalUnicast() {
-			continue
+		if n, ok := scope.NetworkOf(b.ip); !ok || n.Connected {
+			continue // on its own links this machine sees for itself
 		}
 		sink(discovery.Sighting{
-			Time: s.env.Now(), Source: name, Interface: n.Interface, IP: b.ip, MAC: net.HardwareAddr(b.mac[:]), Kind: name, Hearsay: true,
+			Time: s.env.Now(), Source: name, IP: b.ip, MAC: net.HardwareAddr(b.mac[:]), Kind: name, Hearsay: true,
 		})
 	}
 }

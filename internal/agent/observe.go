@@ -144,10 +144,6 @@ func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) 
 	}
 	if s.Hearsay {
 		a.wire.Note(s.IP, s.MAC)
-		if !a.routed(s.IP) {
-			a.assess(seen.Device) // it is asked once it has shown itself
-			return
-		}
 	} else {
 		a.wire.Learn(s.IP, s.MAC)
 	}
