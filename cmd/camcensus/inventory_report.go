@@ -165,12 +165,17 @@ func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for i, part := range [][]inventory.Change{d.New, d.Gone, d.Returned, d.Changed} {
 		for _, c := range part {
-			names := make([]string, 0, len(c.Events))
-			for _, e := range c.Events {
-				names = append(names, e.Event)
+			names := make([]string, 0, len(c.Counts))
+			for _, e := range inventory.EventNames {
+				switch n := c.Counts[e]; {
+				case n > 1:
+					names = append(names, fmt.Sprintf("%s (%d×)", inventory.Word(lang, e), n))
+				case n == 1:
+					names = append(names, inventory.Word(lang, e))
+				}
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", words[i], c.Device, dash(c.Manufacturer), dash(c.Model), dash(c.IP),
-				dash(c.Location), strings.Join(names, ","))
+				dash(c.Location), strings.Join(names, ", "))
 		}
 	}
 	fmt.Fprintf(t, "%s .. %s: %d %s, %d %s, %d %s, %d %s\n", stamp(d.From), stamp(d.To), len(d.New), words[0], len(d.Gone), words[1],

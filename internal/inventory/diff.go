@@ -27,8 +27,10 @@ type Change struct {
 	Manufacturer string  `json:"manufacturer"`
 	Model        string  `json:"model"`
 	Location     string  `json:"location"`
-	State        State   `json:"state"` // at the end of the period
-	Events       []Event `json:"events"`
+	State        State   `json:"state"`  // at the end of the period
+	Events       []Event `json:"events"` // the latest 20
+	// Counts is how often each event happened in the period.
+	Counts map[string]int `json:"counts"`
 
 	seqs              []int64 // of Events, until they are read
 	fresh, back, gone bool
@@ -54,7 +56,7 @@ func (i *Inventory) Diff(ctx context.Context, from, to time.Time) (*Diff, error)
 		}
 		c := by[string(device)]
 		if c == nil {
-			c = &Change{Device: string(device), State: Present}
+			c = &Change{Device: string(device), State: Present, Counts: map[string]int{}}
 			by[c.Device] = c
 		}
 		c.add(seq, event)
@@ -99,6 +101,7 @@ func (c *Change) add(seq int64, event []byte) {
 	case "returned":
 		c.gone, c.back, c.State = false, true, Present
 	}
+	c.Counts[string(event)]++
 	if len(c.seqs) == maxChangeEvents {
 		c.seqs = append(c.seqs[:0], c.seqs[1:]...)
 	}
@@ -117,6 +120,9 @@ func (i *Inventory) foldMerged(by map[string]*Change) map[string]*Change {
 		}
 		if into := by[e.id]; into != nil {
 			delete(by, id)
+			for name, n := range c.Counts {
+				into.Counts[name] += n
+			}
 			into.seqs = append(into.seqs, c.seqs...)
 			slices.Sort(into.seqs)
 			into.seqs = into.seqs[max(len(into.seqs)-maxChangeEvents, 0):]

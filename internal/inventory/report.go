@@ -86,12 +86,12 @@ type reportTotal struct {
 	Sum    int
 }
 
-// Share is the percentage of the sum.
+// Share is the percentage of the sum, with a point.
 func (t reportTotal) Share(verdict string) string {
 	if t.Sum == 0 {
-		return "0 %"
+		return "0"
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(t.Count[verdict])/float64(t.Sum))
+	return fmt.Sprintf("%.1f", 100*float64(t.Count[verdict])/float64(t.Sum))
 }
 
 type reportException struct {
@@ -234,11 +234,110 @@ func (v *reportView) functions() template.FuncMap {
 			}
 			return s[0]
 		},
-		"some": func(c []Change) []Change { return c[:min(len(c), 200)] },
+		"percent": v.percent, "phrase": v.phrase, "told": v.told,
+		"states": func() []State { return []State{Present, Missing, Removed} },
+		"colon":  func() string { return colons[v.Lang] },
+		"part": func(name string, c []Change) reportPart {
+			n := min(len(c), maxChangesListed)
+			return reportPart{name, c[:n], len(c) - n}
+		},
 		"down": func() []discovery.Status {
 			return slices.DeleteFunc(slices.Clone(v.Sources), func(s discovery.Status) bool { return s.Up })
 		},
 	}
+}
+
+// reportPart is one list of changes.
+type reportPart struct {
+	Name    string
+	Changes []Change
+	Further int
+}
+
+// maxChangesListed bounds one list of changes; its sum tells them all.
+const maxChangesListed = 200
+
+// colons stand before what follows: French puts a space there.
+var colons = map[string]string{"en": ":", "fr": "\u00a0:"}
+
+// percent writes a share as the language does.
+func (v *reportView) percent(share string) string {
+	if v.Lang == "fr" {
+		share = strings.Replace(share, ".", ",", 1)
+	}
+	return share + "\u00a0%"
+}
+
+// phrase says one of the agent's own sentences in the report's language; one
+// that is not known stands as it is. {x} stands for anything in it.
+func (v *reportView) phrase(sentence string) string {
+	if w := v.words[sentence]; w != nil {
+		return w[v.Lang]
+	}
+	for pattern, w := range v.words {
+		before, after, ok := strings.Cut(pattern, "{x}")
+		if ok && len(sentence) > len(before)+len(after) && strings.HasPrefix(sentence, before) && strings.HasSuffix(sentence, after) {
+			return strings.Replace(w[v.Lang], "{x}", sentence[len(before):len(sentence)-len(after)], 1)
+		}
+	}
+	return sentence
+}
+
+// told says what happened to a device, each kind of event in one line: when
+// last, how often, and to what.
+func (v *reportView) told(c Change) []string {
+	var out []string
+	for n := range c.Events {
+		e := &c.Events[n]
+		if slices.ContainsFunc(c.Events[n+1:], func(o Event) bool { return o.Event == e.Event }) {
+			continue // the latest tells
+		}
+		line := v.day(e.Time) + " " + v.word(e.Event)
+		if times := c.Counts[e.Event]; times > 1 {
+			line += fmt.Sprintf(" (%d×)", times)
+		}
+		if to := v.became(e); to != "" {
+			line += colons[v.Lang] + " " + to
+		}
+		if e.By != "" {
+			line += " (" + e.By + ")"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// became is what an event led to, in the report's language.
+func (v *reportView) became(e *Event) string {
+	switch e.Event {
+	case "missing", "removed", "returned":
+		return ""
+	case "verdict_changed":
+		list, verdict, _ := strings.Cut(e.To, " ")
+		verdict, basis, _ := strings.Cut(strings.TrimSuffix(verdict, ")"), " (")
+		if v.words["verdict."+verdict] == nil {
+			return e.To
+		}
+		verdict = list + " " + v.word("verdict."+verdict)
+		if basis != "" {
+			verdict += " (" + v.word("basis."+basis) + ")"
+		}
+		return verdict
+	case "identified":
+		if n := strings.LastIndex(e.To, " ("); n >= 0 {
+			return e.To[:n] + " (" + v.word(strings.TrimSuffix(e.To[n+2:], ")")) + ")"
+		}
+	}
+	return e.To
+}
+
+// Word says one of the report's words in a language, en or fr.
+func Word(lang, name string) string {
+	v := reportView{Lang: lang}
+	if json.Unmarshal(reportWords, &v.words) != nil {
+		return name
+	}
+	return v.word(name)
 }
 
 // word returns a word in the report's language; a word it lacks stands as it
