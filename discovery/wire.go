@@ -320,7 +320,8 @@ func (w *Wire) allowed(l leaving) (network Network, reason int, err error) {
 	if !ok || notAHost(l.to, network) {
 		return network, rejectScope, ErrOutOfScope
 	}
-	if network.Connected && l.kind != resolve && !w.budget.sighted(l.to) && !ownLoopback(network) {
+	planned := l.kind == walk && w.plan != nil // the router will have shown itself by then
+	if network.Connected && l.kind != resolve && !planned && !w.budget.sighted(l.to) && !ownLoopback(network) {
 		return network, rejectUnsighted, ErrNotSighted
 	}
 	return network, 0, nil
