@@ -27,6 +27,8 @@ type edit struct {
 	method, path string
 	body         any
 	local        func(inv *inventory.Inventory, by string) error
+	// sound is what the running agent checks of the edit; may be nil.
+	sound func(j *agent.Judge) error
 }
 
 // apply sends the edit to the running agent, or makes it on the store when no
@@ -51,12 +53,22 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 	case errors.Is(err, inventory.ErrLocked):
 		err = callAgent(ctx, dir, e.method, e.path, e.body, nil)
 	case err == nil:
-		err = errors.Join(e.local(inv, by), inv.Close())
+		err = errors.Join(f.alone(inv, dir, e, by), inv.Close())
 	}
 	if err == nil {
 		fmt.Fprintln(s.out, "done")
 	}
 	return err
+}
+
+// alone makes the edit on the store, checked as the running agent would.
+func (f *inventoryFlags) alone(inv *inventory.Inventory, dir string, e edit, by string) error {
+	if _, j, err := f.configured(dir); err == nil && e.sound != nil {
+		if err := e.sound(j); err != nil {
+			return err
+		}
+	}
+	return e.local(inv, by)
 }
 
 // judge re-judges a device after an edit without a running agent; nil when
@@ -131,7 +143,7 @@ func addExcept(c *kingpin.CmdClause, add adder) {
 			x.By = by
 			_, err := inv.Except(id, x)
 			return err
-		}}, nil
+		}, func(j *agent.Judge) error { return j.Active(*pol) }}, nil
 	})
 
 	unexcept := c.Command("unexcept", "Withdraw an exception.")
@@ -139,7 +151,7 @@ func addExcept(c *kingpin.CmdClause, add adder) {
 	add(unexcept, func(id string) (edit, error) {
 		return edit{http.MethodDelete, devicePath(id, "exceptions/"+url.PathEscape(*which)), nil, func(inv *inventory.Inventory, by string) error {
 			return inv.Unexcept(id, *which, by)
-		}}, nil
+		}, nil}, nil
 	})
 }
 
@@ -149,7 +161,7 @@ func addRemove(c *kingpin.CmdClause, add adder) {
 	add(remove, func(id string) (edit, error) {
 		return edit{http.MethodPost, devicePath(id, "removal"), map[string]string{"reason": *reason}, func(inv *inventory.Inventory, by string) error {
 			return inv.Remove(id, *reason, by)
-		}}, nil
+		}, nil}, nil
 	})
 }
 
@@ -161,7 +173,7 @@ func addMerge(c *kingpin.CmdClause, add adder) {
 		return edit{http.MethodPost, devicePath(id, "merge"), map[string]string{"with": *with, "reason": *why}, func(inv *inventory.Inventory, by string) error {
 			_, err := inv.Merge(id, *with, *why, by)
 			return err
-		}}, nil
+		}, nil}, nil
 	})
 
 	split := c.Command("split", "Undo a merge: name the id that was merged away, as show and events tell it. The two are not merged again by themselves.")
@@ -169,7 +181,7 @@ func addMerge(c *kingpin.CmdClause, add adder) {
 	add(split, func(id string) (edit, error) {
 		return edit{http.MethodPost, devicePath(id, "split"), map[string]string{"reason": *reason}, func(inv *inventory.Inventory, by string) error {
 			return inv.Split(id, *reason, by)
-		}}, nil
+		}, nil}, nil
 	})
 }
 
@@ -191,7 +203,7 @@ func addAnnotate(c *kingpin.CmdClause, add adder) {
 		}
 		return edit{http.MethodPatch, devicePath(id, "annotations"), given(notes), func(inv *inventory.Inventory, by string) error {
 			return inv.Annotate(id, change, by)
-		}}, nil
+		}, nil}, nil
 	})
 }
 
@@ -228,7 +240,7 @@ func addDetermine(c *kingpin.CmdClause, add adder) {
 		if *withdraw {
 			return edit{http.MethodDelete, devicePath(id, "determination"), nil, func(inv *inventory.Inventory, by string) error {
 				return inv.Determine(id, nil, by)
-			}}, nil
+			}, nil}, nil
 		}
 		if *maker == "" || *basis == "" {
 			return edit{}, usageError{errors.New("determine needs --manufacturer and --basis, or --withdraw")}
@@ -245,6 +257,9 @@ func addDetermine(c *kingpin.CmdClause, add adder) {
 		return edit{http.MethodPost, devicePath(id, "determination"), body, func(inv *inventory.Inventory, by string) error {
 			d.By = by
 			return inv.Determine(id, &d, by)
+		}, func(j *agent.Judge) (err error) {
+			d.Manufacturer, err = j.Finding(d.Manufacturer)
+			return err
 		}}, nil
 	})
 }

@@ -58,6 +58,14 @@ func (a *Agent) Split(device, reason, by string) error {
 
 // Determine records a person's finding; nil withdraws it.
 func (a *Agent) Determine(device string, d *inventory.Determination, by string) error {
+	if d != nil {
+		maker, err := a.judge().Finding(d.Manufacturer)
+		if err != nil {
+			return a.edited(device, err)
+		}
+		written := *d
+		written.Manufacturer, d = maker, &written
+	}
 	return a.edited(device, a.inventory.Determine(device, d, by))
 }
 
