@@ -73,6 +73,7 @@ func (s *state) addUp() Identity {
 	s.dropLabels()
 	contradicted := s.stand()
 	s.name(&id, contradicted)
+	s.presume(&id)
 	s.finish(&id)
 	return id
 }

@@ -46,6 +46,9 @@ func (c *checker) head() {
 	if !slices.Contains(makesWords, f.Makes) && f.Makes != "" {
 		c.fault(0, "makes is %q, not one of %s", f.Makes, strings.Join(makesWords, ", "))
 	}
+	if f.Mainly != "" && !slices.Contains(classWords, f.Mainly) {
+		c.fault(0, "mainly is %q, not one of %v", f.Mainly, classWords)
+	}
 	if f.Group.Of != "" && !slices.Contains(tieWords, f.Group.Tie) {
 		c.fault(f.Group.line, "group.tie is %q, not one of %s", f.Group.Tie, strings.Join(tieWords, ", "))
 	}

@@ -32,7 +32,10 @@ func cameraPort(port int) bool {
 var classWeight = [...]int{nothing: 0, weak: 1, medium: 10, strong: 100}
 
 // classes works out what kind of equipment the host is, and whether it may be
-// a camera at all.
+// a camera at all. Among the kinds that see or record the best sign decides,
+// then the order of classOrder: a recorder shows its cameras' signs beside its
+// own. Against those kinds, network and other equipment is weighed by all that
+// speaks for each side.
 func (s *state) classes(id *Identity) {
 	for i := range s.fired {
 		r := s.fired[i].rule
@@ -46,25 +49,61 @@ func (s *state) classes(id *Identity) {
 		c := classAt(r.class)
 		s.class[c][r.group] = max(s.class[c][r.group], grade)
 	}
-	best, bestScore, cameraScore := -1, 0, 0
+	best, bestGrade, cameraScore, kindScore := -1, nothing, 0, 0
+	elsewhere, elsewhereScore := -1, 0
 	for c := range s.class {
-		score := 0
-		for _, grade := range s.class[c] {
-			score += classWeight[grade]
+		grade, score := s.classSigns(c)
+		switch {
+		case c >= cameraKinds:
+			if score > elsewhereScore {
+				elsewhere, elsewhereScore = c, score
+			}
+		case grade > bestGrade:
+			best, bestGrade = c, grade
+			fallthrough
+		default:
+			cameraScore, kindScore = cameraScore+score, max(kindScore, score)
 		}
-		if c < cameraKinds {
-			cameraScore += score
-		}
-		if score > bestScore {
-			best, bestScore = c, score
-		}
+	}
+	if elsewhereScore > kindScore {
+		best = elsewhere
 	}
 	if best >= 0 {
 		id.Class = classOrder[best]
 	}
-	elsewhere := best >= cameraKinds && bestScore >= 10 && bestScore > cameraScore
-	s.camera = cameraScore > 0 && !elsewhere
-	id.MaybeCamera = !elsewhere && (cameraScore > 0 || s.cameraMaker() || s.cameraPortSeen())
+	noCamera := best == elsewhere && elsewhereScore >= classWeight[medium] && elsewhereScore > cameraScore
+	s.camera = cameraScore > 0 && !noCamera
+	id.MaybeCamera = !noCamera && (cameraScore > 0 || s.cameraMaker() || s.cameraPortSeen())
+}
+
+// classSigns is the best grade and the summed weight of the signs of a class.
+func (s *state) classSigns(c int) (best strength, score int) {
+	for _, grade := range s.class[c] {
+		best = max(best, grade)
+		score += classWeight[grade]
+	}
+	if weaks := score % classWeight[medium]; classOrder[c] == ClassCamera && weaks > 1 {
+		// What every video device answers is one hint, however often it is
+		// seen.
+		score -= weaks - 1
+	}
+	return best, score
+}
+
+// presume takes a device that shows no sign of its kind for what its maker
+// mainly makes. That is for display: whether the host may be a camera at all
+// is settled before.
+func (s *state) presume(id *Identity) {
+	if id.Class != ClassUnknown {
+		return
+	}
+	maker := id.Manufacturer
+	if maker == "" && len(id.Candidates) > 0 {
+		maker = id.Candidates[0].Maker
+	}
+	if at, known := s.set.byName[maker]; known && s.set.makers[at].mainly != "" {
+		id.Class = s.set.makers[at].mainly
+	}
 }
 
 // cameraMaker tells whether any sign, however weak, speaks for a firm that

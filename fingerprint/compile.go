@@ -19,6 +19,7 @@ type maker struct {
 	of          int // the maker whose affiliate it is, or none
 	former      bool
 	makes       string
+	mainly      Class // what a device of unknown kind is taken to be, "" when the firm makes many kinds
 	registrants []string
 	respell     []respelling
 	// relabels tells whose devices it sells under its own name.
@@ -180,6 +181,9 @@ func (c *compiler) makers() {
 		if m.makes == "" {
 			m.makes = "mixed"
 		}
+		if m.mainly == "" && m.makes == "cameras" {
+			m.mainly = ClassCamera
+		}
 	}
 }
 
@@ -192,6 +196,9 @@ func (c *compiler) head(f *ruleFile, at int) {
 			c.fault(f, 0, "makes is %q here and %q in another file of %s", f.Makes, m.makes, m.name)
 		}
 		m.makes = f.Makes
+	}
+	if f.Mainly != "" {
+		m.mainly = f.Mainly
 	}
 	for _, registrant := range f.Registrants {
 		if other, taken := c.set.registrants[registrant]; taken && other != at {

@@ -38,11 +38,16 @@ type corpusCase struct {
 func corpus(t testing.TB) []corpusCase {
 	t.Helper()
 	name := filepath.Join("..", "..", "shared", "corpus", "cases.jsonl")
-	file, err := os.Open(name)
-	if os.IsNotExist(err) {
+	if _, err := os.Stat(name); os.IsNotExist(err) {
 		t.Logf("no corpus at %s: nothing to judge", name)
 		return nil
 	}
+	return readCases(t, name)
+}
+
+func readCases(t testing.TB, name string) []corpusCase {
+	t.Helper()
+	file, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}

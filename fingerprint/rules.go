@@ -23,6 +23,8 @@ import (
 //	                                  # "group: Hikvision" is short for a present affiliate
 //	makes: cameras                    # cameras: its address alone suggests a camera; mixed: its address says
 //	                                  # nothing until something else says camera; other: it makes none
+//	mainly: recorder                  # optional: the class of a device of this maker that shows no sign of its
+//	                                  # kind; camera where makes is cameras
 //	registrants:                      # optional: IEEE registrants exactly as registered, never a substring
 //	  - Hangzhou Hikvision Digital Technology Co.,Ltd.
 //	brands:                           # optional: labels under which its devices are sold

@@ -20,6 +20,7 @@ type ruleFile struct {
 	Listed      bool        `yaml:"listed"`
 	Group       groupEntry  `yaml:"group"`
 	Makes       string      `yaml:"makes"`
+	Mainly      Class       `yaml:"mainly"`
 	Registrants []string    `yaml:"registrants"`
 	Brands      []brandRow  `yaml:"brands"`
 	Model       []respell   `yaml:"model"`
