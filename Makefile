@@ -9,7 +9,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 CROSS   := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 5s
 
-.PHONY: help build cross test packages format vet static race outside fuzz bench demo generate clean
+.PHONY: help build cross test packages format vet static race outside fuzz kill bench demo generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -51,6 +51,9 @@ outside: build ## the static binary, from outside
 
 fuzz: ## every fuzz target for $(FUZZTIME)
 	@.ci/fuzz $(FUZZTIME)
+
+kill: ## the inventory under load, killed 500 times (make test: 24 times)
+	CAMCENSUS_KILLS=500 $(GO) test -count=1 -timeout 20m -run TestKilledAtAnyMoment -v ./internal/inventory
 
 bench: ## beside the peers, in one run
 	@.ci/bench

@@ -3,6 +3,7 @@ package inventory
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,10 +20,13 @@ import (
 )
 
 // The kill test runs this binary again as an agent under load and kills it at
-// a random moment. CAMCENSUS_KILLS says how often, 12 by default.
+// a random moment, in several stores at a time. CAMCENSUS_KILLS says how
+// often: 24 by default, 500 by "make kill".
 const (
-	killEnv  = "CAMCENSUS_TEST_AGENT"
-	killsEnv = "CAMCENSUS_KILLS"
+	killEnv    = "CAMCENSUS_TEST_AGENT"
+	limitEnv   = "CAMCENSUS_TEST_FILE_LIMIT" // bytes at which the disk is full
+	killsEnv   = "CAMCENSUS_KILLS"
+	killStores = 4
 )
 
 func TestMain(m *testing.M) {
@@ -34,6 +39,12 @@ func TestMain(m *testing.M) {
 // agentUnderLoad observes and edits for ever; each line it prints is an edit
 // that was acknowledged.
 func agentUnderLoad(dir string) {
+	if size, err := strconv.ParseUint(os.Getenv(limitEnv), 10, 64); err == nil {
+		if err := limitFileSize(size); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+	}
 	c := &clock{t: time.Now()}
 	inv, err := Open(context.Background(), Options{Dir: dir, Now: c.now})
 	if err != nil {
@@ -62,107 +73,154 @@ func kills() int {
 		return n
 	}
 	if testing.Short() {
-		return 3
+		return 4
 	}
-	return 12
+	return 24
 }
 
 func TestKilledAtAnyMoment(t *testing.T) {
-	dir, total := "", 0
-	var acked map[string]string
-	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-	for round := range kills() {
-		if round%25 == 0 { // a store that grows for ever would only be slower
-			total += len(acked)
-			dir, acked = t.TempDir(), map[string]string{}
-		}
-		length, head := killOne(t, dir, acked, time.Duration(20+rng.IntN(280))*time.Millisecond)
-		if round%3 == 2 {
-			tearTail(t, dir, rng)
-		}
-		began := time.Now()
-		s := &site{t: t, clock: &clock{t: time.Now()}}
-		inv, err := Open(t.Context(), Options{Dir: dir})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Inventory = inv
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("start took %v", took)
-		}
-		if h := inv.Health(); h.Problem != "" {
-			t.Fatalf("%+v", h)
-		}
-		v, err := inv.Verify(t.Context(), head, length)
-		if err != nil || !v.OK() {
-			t.Fatalf("round %d: %+v %v", round, v, err)
-		}
-		for id, note := range acked {
-			if d, ok := inv.Device(id); !ok || d.Annotations.Note != note {
-				t.Fatalf("round %d: %s lost its acknowledged note %s", round, id, note)
+	stores := make([]killing, killStores)
+	var all sync.WaitGroup
+	for n := range stores {
+		k := &stores[n]
+		*k = killing{t: t, rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(n)))}
+		all.Go(func() {
+			for round := 0; round < kills()/killStores && k.fault == nil; round++ {
+				k.fault = k.round(round)
 			}
-		}
-		if err := inv.Close(); err != nil {
-			t.Fatal(err)
-		}
+		})
 	}
-	t.Logf("%d kills, %d acknowledged edits, all there", kills(), total+len(acked))
-	if total+len(acked) == 0 {
+	all.Wait()
+	total, full := 0, 0
+	for n := range stores {
+		if stores[n].fault != nil {
+			t.Errorf("store %d: %v", n, stores[n].fault)
+		}
+		total += stores[n].total + len(stores[n].acked)
+		full += stores[n].full
+	}
+	t.Logf("%d kills, %d of them on a full disk, %d acknowledged edits, all there", kills(), full, total)
+	if total == 0 {
 		t.Error("nothing was acknowledged: the test shows nothing")
 	}
 }
 
-// killOne runs the agent and kills it, some time after its first
-// acknowledgement; it returns the last head that was acknowledged.
-func killOne(t *testing.T, dir string, acked map[string]string, after time.Duration) (length int64, head string) {
-	t.Helper()
+// killing is one store whose agent is killed again and again.
+type killing struct {
+	t     *testing.T
+	rng   *rand.Rand
+	dir   string
+	acked map[string]string // note by device
+	total int
+	full  int // kills on a full disk
+	fault error
+
+	length int64 // the last chain that was acknowledged
+	head   string
+}
+
+// round kills one agent and holds the store against what was acknowledged.
+func (k *killing) round(n int) error {
+	if n%25 == 0 { // a store that grows for ever would only be slower
+		k.total += len(k.acked)
+		k.dir, k.acked, k.length, k.head = k.t.TempDir(), map[string]string{}, 0, ""
+	}
+	if err := k.kill(n%4 == 3); err != nil {
+		return err
+	}
+	if n%3 == 2 {
+		if err := k.tearTail(); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	inv, err := Open(k.t.Context(), Options{Dir: k.dir})
+	if err != nil {
+		return err
+	}
+	defer inv.Close()
+	if took := time.Since(began); took > 5*time.Second {
+		return fmt.Errorf("round %d: start took %v", n, took)
+	}
+	if h := inv.Health(); h.Problem != "" {
+		return fmt.Errorf("round %d: %+v", n, h)
+	}
+	v, err := inv.Verify(k.t.Context(), k.head, k.length)
+	if err != nil || !v.OK() {
+		return fmt.Errorf("round %d: %+v %w", n, v, err)
+	}
+	for id, note := range k.acked {
+		if d, ok := inv.Device(id); !ok || d.Annotations.Note != note {
+			return fmt.Errorf("round %d: %s lost its acknowledged note %s", n, id, note)
+		}
+	}
+	return inv.Close()
+}
+
+// kill runs the agent and kills it after a random time; it takes down what the
+// agent acknowledged.
+func (k *killing) kill(full bool) error {
 	self, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), killEnv+"="+dir)
+	cmd.Env = append(os.Environ(), killEnv+"="+k.dir)
+	if full {
+		k.full++
+		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", limitEnv, k.largest()+k.rng.Int64N(300<<10)))
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	timer := time.AfterFunc(after+200*time.Millisecond, func() { cmd.Process.Kill() })
+	after := time.Duration(5+k.rng.IntN(595)) * time.Millisecond
+	timer := time.AfterFunc(after, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		f := strings.Fields(lines.Text())
+		if len(f) > 0 && f[0] == "error" && !full {
+			err = errors.New(lines.Text())
+		}
 		if len(f) != 5 || f[0] != "done" || len(f[4]) != 64 {
-			if len(f) > 0 && f[0] == "error" {
-				t.Fatal(lines.Text())
-			}
 			continue // the line that the kill cut
 		}
-		acked[f[1]] = f[2]
-		length, _ = strconv.ParseInt(f[3], 10, 64)
-		head = f[4]
+		k.acked[f[1]] = f[2]
+		k.length, _ = strconv.ParseInt(f[3], 10, 64)
+		k.head = f[4]
 	}
 	io.Copy(io.Discard, out)
 	cmd.Wait()
-	return length, head
+	return err
+}
+
+// largest is the size of the store's largest file.
+func (k *killing) largest() int64 {
+	var most int64
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if st, err := os.Stat(filepath.Join(k.dir, FileName+suffix)); err == nil {
+			most = max(most, st.Size())
+		}
+	}
+	return most
 }
 
 // tearTail appends half a frame of noise to the log, as a write that power cut
 // short leaves it.
-func tearTail(t *testing.T, dir string, rng *rand.Rand) {
-	t.Helper()
-	f, err := os.OpenFile(filepath.Join(dir, FileName+"-wal"), os.O_WRONLY|os.O_APPEND, 0o600)
+func (k *killing) tearTail() error {
+	f, err := os.OpenFile(filepath.Join(k.dir, FileName+"-wal"), os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return // no log was left
+		return nil // no log was left
 	}
 	defer f.Close()
-	noise := make([]byte, 1+rng.IntN(9000))
+	noise := make([]byte, 1+k.rng.IntN(9000))
 	for n := range noise {
-		noise[n] = byte(rng.Uint32())
+		noise[n] = byte(k.rng.Uint32())
 	}
-	if _, err := f.Write(noise); err != nil {
-		t.Fatal(err)
-	}
+	_, err = f.Write(noise)
+	return err
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package inventory
+
+// limitFileSize does nothing here.
+func limitFileSize(uint64) error { return nil }
