@@ -213,7 +213,10 @@ func OpenReadOnly(ctx context.Context, o Options) (*Inventory, error) {
 		if s.read, err = openReader(path, more); err != nil {
 			continue
 		}
-		if err = i.load(ctx, s.read); err == nil {
+		if err = readable(ctx, s.read, migrations); err == nil {
+			err = i.load(ctx, s.read)
+		}
+		if err == nil {
 			i.store = s
 			return i, nil
 		}

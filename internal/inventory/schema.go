@@ -36,20 +36,20 @@ var migrations = []string{
 
 // migrate brings the store to the newest schema, each step whole or not at
 // all.
-func migrate(ctx context.Context, db *sql.DB) error {
-	var version int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+func migrate(ctx context.Context, db *sql.DB, steps []string) error {
+	version, err := schemaVersion(ctx, db)
+	if err != nil {
 		return err
 	}
-	if version > len(migrations) {
-		return fmt.Errorf("its schema is version %d, this camcensus knows up to %d: needs a newer camcensus", version, len(migrations))
+	if version > len(steps) {
+		return newerSchema(version, len(steps))
 	}
-	for ; version < len(migrations); version++ {
+	for ; version < len(steps); version++ {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
-		if _, err = tx.ExecContext(ctx, migrations[version]); err == nil {
+		if _, err = tx.ExecContext(ctx, steps[version]); err == nil {
 			_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", version+1))
 		}
 		if err != nil {
@@ -59,6 +59,29 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		if err := tx.Commit(); err != nil {
 			return fmt.Errorf("migrate to schema %d: %w", version+1, err)
 		}
+	}
+	return nil
+}
+
+func schemaVersion(ctx context.Context, db *sql.DB) (version int, err error) {
+	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	return version, err
+}
+
+func newerSchema(version, known int) error {
+	return fmt.Errorf("its schema is version %d, this camcensus knows up to %d: needs a newer camcensus", version, known)
+}
+
+// readable tells whether a store can be read as it is: who only reads cannot
+// bring it forward.
+func readable(ctx context.Context, db *sql.DB, steps []string) error {
+	switch version, err := schemaVersion(ctx, db); {
+	case err != nil:
+		return err
+	case version > len(steps):
+		return newerSchema(version, len(steps))
+	case version < len(steps):
+		return fmt.Errorf("its schema is version %d of %d: needs camcensus run of this version, once", version, len(steps))
 	}
 	return nil
 }

@@ -201,7 +201,7 @@ func (s *store) connect(ctx context.Context) error {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, s.write); err != nil {
+	if err := migrate(ctx, s.write, migrations); err != nil {
 		s.write.Close()
 		return err
 	}
