@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -17,22 +18,23 @@ import (
 func addIdentify(app *kingpin.Application, commands map[string]action) {
 	c := app.Command("identify", "Read evidence records, print identities; no packet is sent.")
 	files := c.Arg("file", "Files of evidence records; standard input without one.").Strings()
-	policies := c.Flag("policy", "Policy to judge by (repeatable).").Strings()
+	policies := c.Flag("policy", "Policy to judge by: a shipped one's name or a file of your own (repeatable).").Strings()
 	rules := c.Flag("rules", "File of your own rules (repeatable).").Strings()
 	commands[c.FullCommand()] = func(_ context.Context, s streams) error {
 		return identify(s, *files, *policies, *rules)
 	}
 }
 
-func identify(s streams, files, policies, rules []string) error {
+func identify(s streams, inputs, policies, rules []string) error {
 	if len(policies) == 0 {
 		policies = config.Default().Policy.Lists
 	}
-	judge, err := agent.NewJudge(agent.JudgeOptions{Lists: policies, RuleFiles: rules})
+	lists, files := byFile(policies)
+	judge, err := agent.NewJudge(agent.JudgeOptions{Lists: lists, PolicyFiles: files, RuleFiles: rules})
 	if err != nil {
 		return usageError{err}
 	}
-	in, done, err := openAll(s.in, files)
+	in, done, err := openAll(s.in, inputs)
 	if err != nil {
 		return err
 	}
@@ -46,6 +48,18 @@ func identify(s streams, files, policies, rules []string) error {
 		return statusError{exitFailed, fmt.Errorf("%d unreadable lines; the others are answered", bad)}
 	}
 	return nil
+}
+
+// byFile tells the names of shipped lists from files of one's own.
+func byFile(policies []string) (lists, files []string) {
+	for _, p := range policies {
+		if strings.HasSuffix(p, ".yml") || strings.HasSuffix(p, ".yaml") {
+			files = append(files, p)
+		} else {
+			lists = append(lists, p)
+		}
+	}
+	return lists, files
 }
 
 // openAll opens the files, or gives standard input without one.

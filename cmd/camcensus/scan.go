@@ -49,7 +49,7 @@ func addScan(app *kingpin.Application, commands map[string]action) {
 	c.Flag("redact", "Leave names, serials and MAC tails out of the recorded evidence.").BoolVar(&f.redact)
 	c.Flag("dry-run", "Print what would be sent to whom; send nothing.").BoolVar(&f.dryRun)
 	c.Flag("exit-code", "Exit status when a flagged device was found.").IntVar(&f.exitCode)
-	c.Flag("policy", "Policy to judge by (repeatable).").StringsVar(&f.policies)
+	c.Flag("policy", "Policy to judge by: a shipped one's name or a file of your own (repeatable).").StringsVar(&f.policies)
 	f.log.add(c, "warn")
 	commands[c.FullCommand()] = f.run
 }
@@ -178,7 +178,7 @@ func (f *scanFlags) config() (config.Config, error) {
 		setARPRate(&c, *f.arpRate)
 	}
 	if len(f.policies) > 0 {
-		c.Policy.Lists = f.policies
+		c.Policy.Lists, c.Policy.Files = byFile(f.policies)
 	}
 	return c, nil
 }
