@@ -104,9 +104,10 @@ func site(t *testing.T, name string) *lab.Running {
 type scanned struct {
 	Devices  []inventory.Device
 	Coverage struct {
+		Notes    []string
 		Networks []struct {
-			Network                                string
-			Tried, Answered, Excluded, Unreachable int
+			Network                                       string
+			Tried, Answered, Excluded, Unreachable, Bogus int
 		}
 		Sources []struct {
 			Source, Interface, Reason string

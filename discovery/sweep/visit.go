@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -196,10 +197,14 @@ func (v *visit) close(block []*address) {
 		}
 	}
 	bogus := func(n int) bool { return tried >= bogusOf && float64(n) >= bogusShare*float64(tried) }
+	stock := ""
+	if bogus(open) {
+		stock = stockAnswer(block)
+	}
 	for _, a := range block {
 		v.count[a.result]++
 		switch {
-		case a.result == accepted && bogus(open), a.result == refused && bogus(closed):
+		case a.result == accepted && bogus(open) && a.answer() == stock, a.result == refused && bogus(closed):
 			v.bogus++
 		case a.result == accepted:
 			for _, s := range a.held {
@@ -214,6 +219,42 @@ func (v *visit) close(block []*address) {
 		v.env.Log.Warn("one middlebox answers for a whole block: no sign of hosts",
 			zap.Stringer("first", block[0].ip), zap.Int("addresses", tried))
 	}
+}
+
+// answer is what the host said to the first question, without what differs
+// from one answer of a host to its next: "" when it said nothing.
+func (a *address) answer() string {
+	var said strings.Builder
+	for _, s := range a.held {
+		if s.Kind == "" {
+			continue
+		}
+		said.WriteString(s.Kind)
+		for _, c := range s.Raw {
+			if c < '0' || c > '9' {
+				said.WriteByte(c)
+			}
+		}
+	}
+	return said.String()
+}
+
+// stockAnswer is what a middlebox says in the name of most hosts of a block.
+// Whoever says something else is a host behind it.
+func stockAnswer(block []*address) string {
+	said := map[string]int{}
+	for _, a := range block {
+		if a.result == accepted {
+			said[a.answer()]++
+		}
+	}
+	most := ""
+	for text, n := range said {
+		if n > said[most] || n == said[most] && text < most {
+			most = text
+		}
+	}
+	return most
 }
 
 func (v *visit) report() {

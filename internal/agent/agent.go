@@ -58,6 +58,7 @@ type Agent struct {
 	hosts    *hostQueue
 	greeted  greetings   // by sweeps
 	ports    switchPorts // of switches, by MAC
+	crowds   crowds      // MACs that answer for many addresses
 	coverage *coverageBook
 	counts   *counters
 	progress *progress

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -107,6 +109,20 @@ func (b *coverageBook) turned(now time.Time) []coveredNetwork {
 
 func (n *networkCoverage) up(now time.Time) bool {
 	return !n.last.Finished.IsZero() && now.Sub(n.last.Finished) <= 2*n.interval
+}
+
+// notes name the networks in which something answers for others.
+func (b *coverageBook) notes() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for p, n := range b.networks {
+		if n.last.Bogus > 0 {
+			out = append(out, fmt.Sprintf("%s: one device or middlebox answers for %d addresses at which nobody else was seen; they are counted as bogus, not as hosts", p, n.last.Bogus))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 type coveredNetwork struct {

@@ -72,6 +72,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.knowNetworks()
 	a.progress.begin(number, begun, len(a.sourceList()))
 	a.askSources(ctx, number)
+	a.releaseCrowds(true)
 	a.offerKnown()
 	a.progress.phase("identify", 0, a.hosts.pending())
 	a.checkPresence(ctx)
@@ -91,6 +92,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.last.finished(begun, a.now())
 	a.progress.end()
 	a.hosts.forget(a.stillKnown())
+	a.crowds.forget(a.now())
 	a.stream.status()
 	a.log.Info("cycle done", zap.Int("cycle", number), zap.Duration("took", a.now().Sub(begun).Round(time.Millisecond)),
 		zap.Int("devices", len(a.inventory.Devices())), zap.Int("networks_covered", len(end.Covered)))

@@ -24,8 +24,15 @@ func (a *Agent) observe(s discovery.Sighting) {
 		a.ports.note(s.MAC, s.SwitchPort)
 		return
 	}
-	scope := a.wire.Scope()
 	a.counts.sighting(s.Source, s.Interface, s.Time)
+	if !a.crowds.holds(s) {
+		a.take(s)
+	}
+}
+
+// take takes in a sighting that shows a host of its own.
+func (a *Agent) take(s discovery.Sighting) {
+	scope := a.wire.Scope()
 	reach, ok := a.admit(scope, s)
 	if !ok {
 		return

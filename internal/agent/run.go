@@ -30,6 +30,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	g.Go(func() error { a.dailyHead(ctx); return nil })
 	g.Go(func() error { a.inventory.Rejudge(); return nil }) // the rules may be newer than the stored verdicts
 	g.Go(func() error { a.expireExceptions(ctx); return nil })
+	g.Go(func() error {
+		for sleep(ctx, crowdPatience/2) {
+			a.releaseCrowds(false)
+		}
+		return nil
+	})
 	return g.Wait()
 }
 

@@ -141,6 +141,8 @@ func (a *Agent) sourceStates() []exporter.Source {
 // notes are blind spots that no number shows.
 func (a *Agent) notes(scope *discovery.Scope) []string {
 	notes := append(exclusionNotes(scope), scope.Notes...)
+	notes = append(notes, a.crowds.notes()...)
+	notes = append(notes, a.coverage.notes()...)
 	if len(scope.Networks) == 0 {
 		notes = append(notes, "No network is in scope: nothing can be seen.")
 	}
