@@ -15,3 +15,6 @@ func lockFile(f *os.File) (busy bool, err error) {
 	err = windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, at)
 	return errors.Is(err, windows.ERROR_LOCK_VIOLATION), err
 }
+
+// unlockFile gives the lock back.
+func unlockFile(f *os.File) { f.Close() }

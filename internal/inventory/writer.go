@@ -446,6 +446,6 @@ func (i *Inventory) Close() error {
 	close(s.stop)
 	<-s.stopped
 	s.disconnect()
-	s.lock.Close()
+	unlockFile(s.lock)
 	return err
 }
