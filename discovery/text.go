@@ -37,6 +37,22 @@ func CleanText(b []byte, max int) string {
 	return cut(strings.TrimSpace(printable(text)), max)
 }
 
+// Damaged reports whether a text message holds control characters that no XML
+// document may hold (XML 1.0 section 2.2): it was altered on its way or is
+// forged, so that what it lacks may have said otherwise. Padding with NUL at
+// its end is none.
+func Damaged(b []byte) bool {
+	for i := len(b); i > 0 && b[i-1] == 0; i-- {
+		b = b[:i-1]
+	}
+	for _, c := range b {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return true
+		}
+	}
+	return false
+}
+
 // plain reports whether b is printable ASCII throughout.
 func plain(b []byte) bool {
 	for _, c := range b {

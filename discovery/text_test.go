@@ -48,3 +48,17 @@ func FuzzCleanText(f *testing.F) {
 		}
 	})
 }
+
+func TestDamaged(t *testing.T) {
+	for text, want := range map[string]bool{
+		"":                          false,
+		"<a>\r\n\t\u5357\u4eac</a>": false,
+		"<a/>\x00\x00":              false,
+		"<a>\x00</a>":               true,
+		"<a>\x1b[0m</a>":            true,
+	} {
+		if got := Damaged([]byte(text)); got != want {
+			t.Errorf("Damaged(%q) = %v", text, got)
+		}
+	}
+}

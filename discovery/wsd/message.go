@@ -312,7 +312,7 @@ func Fields(kind string, raw []byte) []discovery.Field {
 	l.Add("relatesto", e.RelatesTo)
 	l.Add("instance_id", e.InstanceID)
 	l.Add("fault", e.Fault)
-	if e.Truncated { // what is missing might have said otherwise
+	if e.Truncated || discovery.Damaged(raw) { // what is missing might have said otherwise
 		l.Add("truncated", "true")
 	}
 	for _, m := range e.Matches {
