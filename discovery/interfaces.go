@@ -3,6 +3,7 @@ package discovery
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +23,11 @@ type Interface struct {
 	PointToPoint bool
 	Virtual      bool // a bridge of containers or virtual machines
 }
+
+// zone names the interface in a link-local address by its index: package net
+// remembers for a minute which index a name had, and an interface that was
+// pulled and plugged in again has another.
+func (i Interface) zone() string { return strconv.Itoa(i.Index) }
 
 // Addr4 is the interface's first IPv4 address, invalid when it has none.
 func (i Interface) Addr4() netip.Addr {

@@ -97,8 +97,9 @@ func (w *Wire) connect(ctx context.Context, to netip.AddrPort, iface string, tim
 	if ok && n.Connected {
 		local := n.Local
 		if to.Addr().IsLinkLocalUnicast() && to.Addr().Is6() {
-			local = local.WithZone(n.Interface)
-			target = netip.AddrPortFrom(to.Addr().WithZone(n.Interface), to.Port())
+			on, _ := w.Scope().Interface(n.Interface)
+			local = local.WithZone(on.zone())
+			target = netip.AddrPortFrom(to.Addr().WithZone(on.zone()), to.Port())
 		}
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
 	}

@@ -50,8 +50,8 @@ func openUDPSocket(ctx context.Context, b binding) (*udpSocket, error) {
 	}
 	if b.local.IsValid() {
 		local := b.local
-		if local.IsLinkLocalUnicast() && local.Is6() {
-			local = local.WithZone(device)
+		if local.IsLinkLocalUnicast() && local.Is6() && b.iface != nil {
+			local = local.WithZone(b.iface.zone())
 		}
 		host = local.String()
 	}
@@ -191,7 +191,7 @@ func (s *udpSocket) send(b []byte, to netip.AddrPort, i Interface) error {
 	if s.p6 != nil {
 		var cm *ipv6.ControlMessage
 		if i.Index != 0 && (to.Addr().IsMulticast() || to.Addr().IsLinkLocalUnicast()) {
-			dst.Zone, cm = i.Name, &ipv6.ControlMessage{IfIndex: i.Index}
+			cm = &ipv6.ControlMessage{IfIndex: i.Index}
 		}
 		_, err := s.p6.WriteTo(b, cm, dst)
 		return err

@@ -21,7 +21,7 @@ func TestBroadcastReachesTheDemosDevicesOnLoopback(t *testing.T) {
 	defer hear.Close()
 	defer say.Close()
 	host := speaker{answer: func([]byte) []byte { return fixture(t, "native", "sony.bin") }}
-	go host.converse(hear, say)
+	go host.converse(hear, say, 0)
 	found := ask(t, protocol(t, "sony"), discovery.NewWire(scope, discovery.WireOptions{}))
 	if len(found.of("sony", "127.77.0.5")) != 1 {
 		t.Fatalf("found %+v", found.list)

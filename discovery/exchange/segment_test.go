@@ -142,7 +142,11 @@ type speaker struct {
 func (f *farSide) speak(t *testing.T, near string, s speaker) {
 	t.Helper()
 	f.do(func() {
-		hear := f.listen(t, s, near+"f")
+		device, err := net.InterfaceByName(near + "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hear := f.listen(t, s, device)
 		from := s.from
 		if from == 0 {
 			from = s.port
@@ -150,7 +154,7 @@ func (f *farSide) speak(t *testing.T, near string, s speaker) {
 		say := listenReuse(t, "udp4", net.JoinHostPort(s.ip, itoa(from)))
 		var running sync.WaitGroup
 		for _, conn := range []*net.UDPConn{hear, say} { // what is sent to its address alone arrives at say
-			running.Go(func() { s.converse(conn, say) })
+			running.Go(func() { s.converse(conn, say, device.Index) })
 		}
 		t.Cleanup(func() {
 			hear.Close()
@@ -160,8 +164,10 @@ func (f *farSide) speak(t *testing.T, near string, s speaker) {
 	})
 }
 
-// converse answers what arrives until the socket is closed.
-func (s speaker) converse(hear, say *net.UDPConn) {
+// converse answers what arrives until the socket is closed. The far side's
+// interface goes by its number: package net keeps names and numbers of zones
+// for a minute, and those of this side.
+func (s speaker) converse(hear, say *net.UDPConn, device int) {
 	buffer := make([]byte, 65535)
 	for {
 		n, asker, err := hear.ReadFromUDPAddrPort(buffer)
@@ -172,23 +178,20 @@ func (s speaker) converse(hear, say *net.UDPConn) {
 		if reply == nil {
 			continue
 		}
-		out, to := say, netip.AddrPortFrom(asker.Addr().Unmap(), asker.Port())
+		to := netip.AddrPortFrom(asker.Addr().Unmap(), asker.Port())
 		if s.to != 0 {
 			to = netip.AddrPortFrom(to.Addr(), uint16(s.to))
 		}
 		if to.Addr().Is6() {
-			out, to = hear, asker
+			ipv6.NewPacketConn(hear).WriteTo(reply, &ipv6.ControlMessage{IfIndex: device}, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to.Addr().WithZone(""), to.Port())))
+			continue
 		}
-		out.WriteToUDPAddrPort(reply, to)
+		say.WriteToUDPAddrPort(reply, to)
 	}
 }
 
-func (f *farSide) listen(t *testing.T, s speaker, device string) *net.UDPConn {
+func (f *farSide) listen(t *testing.T, s speaker, ifi *net.Interface) *net.UDPConn {
 	t.Helper()
-	ifi, err := net.InterfaceByName(device)
-	if err != nil {
-		t.Fatal(err)
-	}
 	network, host := "udp4", "0.0.0.0"
 	if len(s.groups) > 0 && netip.MustParseAddr(s.groups[0]).Is6() {
 		network, host = "udp6", "::"
@@ -196,6 +199,7 @@ func (f *farSide) listen(t *testing.T, s speaker, device string) *net.UDPConn {
 	conn := listenReuse(t, network, net.JoinHostPort(host, itoa(s.port)))
 	for _, g := range s.groups {
 		to := &net.UDPAddr{IP: net.ParseIP(g)}
+		var err error
 		if network == "udp6" {
 			err = ipv6.NewPacketConn(conn).JoinGroup(ifi, to)
 		} else {
