@@ -161,7 +161,7 @@ func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) e
 		fmt.Fprintf(&b, ", sold as %s", d.Brand)
 	}
 	fmt.Fprintf(&b, "\nmodel %s, firmware %s, serial %s\naddress %s, MAC %s, first seen %s, last seen %s\n",
-		dash(d.Model), dash(d.Firmware), dash(d.Serial), dash(address(d)), dash(strings.Join(d.MACs, " ")), stamp(d.FirstSeen), stamp(d.LastSeen))
+		dash(d.Model), dash(d.Firmware), dash(d.Serial), dash(reached(d, d.IPs)), dash(strings.Join(d.MACs, " ")), stamp(d.FirstSeen), stamp(d.LastSeen))
 	if det := d.Determination; det != nil {
 		fmt.Fprintf(&b, "determined by %s on %s (%s): made by %s. %s\n", det.By, det.Date.Format(time.DateOnly), det.Basis, det.Manufacturer, det.Note)
 	}

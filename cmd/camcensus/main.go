@@ -72,17 +72,7 @@ func main() {
 func run(args []string, s streams) int {
 	ctx, interrupted := untilSignal()
 
-	app := kingpin.New("camcensus", "Takes the census of the cameras on a network and says which are of a banned maker.")
-	app.HelpFlag.Short('h')
-	app.UsageWriter(s.out).ErrorWriter(s.err)
-	app.Terminate(func(status int) { panic(ended(status)) })
-	app.Version(versionText())
-	commands := map[string]action{}
-	for _, add := range []func(*kingpin.Application, map[string]action){
-		addRun, addScan, addIdentify, addInventory, addControl, addCheck, addOUI, addDemo, addVersion,
-	} {
-		add(app, commands)
-	}
+	app, commands := application(s)
 	if len(args) == 0 {
 		app.UsageWriter(s.err).Usage(nil)
 		return exitUsage
@@ -100,6 +90,22 @@ func run(args []string, s streams) int {
 		return exitInterrupted
 	}
 	return status
+}
+
+// application is the command line: what parses it, and what each command does.
+func application(s streams) (*kingpin.Application, map[string]action) {
+	app := kingpin.New("camcensus", "Takes the census of the cameras on a network and says which are of a banned maker.")
+	app.HelpFlag.Short('h')
+	app.UsageWriter(s.out).ErrorWriter(s.err)
+	app.Terminate(func(status int) { panic(ended(status)) })
+	app.Version(versionText())
+	commands := map[string]action{}
+	for _, add := range []func(*kingpin.Application, map[string]action){
+		addRun, addScan, addIdentify, addInventory, addControl, addCheck, addOUI, addDemo, addVersion,
+	} {
+		add(app, commands)
+	}
+	return app, commands
 }
 
 // ended is what kingpin ends the program with once it has printed the help or

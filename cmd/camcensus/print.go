@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -97,8 +98,19 @@ func paint(verdict string, colour bool) string {
 	return "\x1b[" + code + "m" + verdict + "\x1b[0m"
 }
 
+// address is where a device is reached, for one cell of a table: a link-local
+// IPv6 address only where it has no other.
 func address(d inventory.Device) string {
-	a := strings.Join(d.IPs, ",")
+	ips := slices.DeleteFunc(slices.Clone(d.IPs), func(ip string) bool { return strings.HasPrefix(ip, "fe80:") })
+	if len(ips) == 0 {
+		ips = d.IPs
+	}
+	return reached(d, ips)
+}
+
+// reached lists addresses, and says when none can be asked.
+func reached(d inventory.Device, ips []string) string {
+	a := strings.Join(ips, ",")
 	if d.Reachability == "layer2" {
 		a += " (layer 2 only)"
 	}
