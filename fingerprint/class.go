@@ -102,7 +102,7 @@ func (s *state) presume(id *Identity) {
 		maker = id.Candidates[0].Maker
 	}
 	if at, known := s.set.byName[maker]; known && s.set.makers[at].mainly != "" {
-		id.Class = s.set.makers[at].mainly
+		id.Class, id.Presumed = s.set.makers[at].mainly, true
 	}
 }
 

@@ -121,6 +121,9 @@ type Identity struct {
 	// MaybeCamera is true when a camera's service, port, OUI or multicast was
 	// seen: such a host is unknown, any other unclassified.
 	MaybeCamera bool `json:"-"`
+	// Presumed is true when nothing tells the class and Class is what the
+	// maker mainly makes.
+	Presumed bool `json:"-"`
 	// Channels is how many cameras a recorder declares behind it, -1 when
 	// it does not say, 0 for all else.
 	Channels int `json:"-"`

@@ -207,13 +207,22 @@ func (j *Judge) answer(hosts []*hostRecords) []byte {
 func (j *Judge) IdentifyHost(host string, records []discovery.Record) Identified {
 	var evidence []fingerprint.Evidence
 	mac := ""
-	for _, r := range records {
+	for i, r := range records {
 		if mac == "" {
 			mac = r.MAC
 		}
-		evidence = append(evidence, j.parsers.Evidence(r, false)...)
+		more := j.parsers.Evidence(r, false)
+		if i == 0 {
+			evidence = more
+			continue
+		}
+		evidence = append(evidence, more...)
 	}
-	id, verdicts := j.Assess(evidence, nil, time.Time{}, time.Now())
+	id := j.rules.Identify(evidence)
+	verdicts := make([]policy.Verdict, len(j.policies))
+	for i, p := range j.policies {
+		verdicts[i] = policy.Decide(p, id, "", time.Time{})
+	}
 	return identified(host, mac, id, verdicts)
 }
 

@@ -12,9 +12,15 @@ import (
 // person determined, "" without a determination; it decides. acquired is the
 // day the device was bought, zero when not known.
 func Judge(p *Policy, id fingerprint.Identity, finding string, acquired, now time.Time) Verdict {
+	v := Decide(p, id, finding, acquired)
+	v.Text = p.Text(v, id, finding, "en")
+	return v
+}
+
+// Decide is Judge without the words, for those who print none.
+func Decide(p *Policy, id fingerprint.Identity, finding string, acquired time.Time) Verdict {
 	v := p.judge(id, finding, acquired)
 	v.Policy, v.Verb = p.Name, p.Verb
-	v.Text = p.Text(v, id, finding, "en")
 	return v
 }
 
@@ -143,7 +149,7 @@ func (p *Policy) found(maker string, id fingerprint.Identity, acquired time.Time
 // Settled tells whether no further answer can change what any of the
 // policies says of the device, and its class is known.
 func Settled(ps []*Policy, id fingerprint.Identity) bool {
-	if id.Class == fingerprint.ClassUnknown {
+	if id.Class == fingerprint.ClassUnknown || id.Presumed {
 		return false
 	}
 	for _, p := range ps {

@@ -26,7 +26,7 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 	if group == "" {
 		group = w.namedGroup
 	}
-	fill := strings.NewReplacer("{maker}", maker, "{brand}", id.Brand, "{group}", group, "{class}", w.class[id.Class])
+	fill := blanks{"{maker}", maker, "{brand}", id.Brand, "{group}", group, "{class}", w.class[id.Class]}
 	switch v.Verdict {
 	case Banned, SuspectedV:
 		parts = append(parts, fill.Replace(w.made(v, finding != "")), p.Says.In(lang), w.measure[v.Measure])
@@ -55,6 +55,17 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 		parts = append(parts, p.Instruction)
 	}
 	return strings.Join(slicesWithout(parts, ""), " ")
+}
+
+// blanks are the places of a sentence to fill and what goes there, in turn.
+type blanks [8]string
+
+// Replace fills a sentence's blanks; what is filled in is not looked at again.
+func (b *blanks) Replace(text string) string {
+	if !strings.Contains(text, "{") {
+		return text
+	}
+	return strings.NewReplacer(b[:]...).Replace(text)
 }
 
 func slicesWithout(parts []string, empty string) []string {
