@@ -238,7 +238,10 @@ func TestHundredThousandDevices(t *testing.T) {
 		t.Log("left out by -short")
 		return
 	}
-	const n = 100000
+	n := 100000
+	if raced {
+		n = 2000
+	}
 	o := Options{Dir: t.TempDir()}
 	s := newSite(t, o)
 	began := time.Now()
@@ -328,7 +331,7 @@ func TestTenThousandDevices(t *testing.T) {
 func report(t *testing.T, what string, took, goal time.Duration) {
 	t.Helper()
 	t.Logf("%s: %v (goal %v)", what, took.Round(time.Millisecond), goal)
-	if took > 6*goal {
+	if took > 6*goal && !raced {
 		t.Errorf("%s took %v, the goal is %v", what, took, goal)
 	}
 }
