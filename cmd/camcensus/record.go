@@ -68,8 +68,9 @@ func (r *recorder) write(device string, rec discovery.Record) {
 	}
 }
 
-// finish writes the file, each record under the name host gives its device.
-func (r *recorder) finish(host func(device string) string) error {
+// finish writes the file, each record under the name host gives its device;
+// names are what redacting takes out.
+func (r *recorder) finish(host func(device string) string, names func(device string) agent.Names) error {
 	if r.queue == nil {
 		return nil
 	}
@@ -83,10 +84,10 @@ func (r *recorder) finish(host func(device string) string) error {
 	if _, err := r.waits.Seek(0, 0); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
-	return r.copyTo(host)
+	return r.copyTo(host, names)
 }
 
-func (r *recorder) copyTo(host func(string) string) error {
+func (r *recorder) copyTo(host func(string) string, names func(string) agent.Names) error {
 	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
@@ -104,7 +105,7 @@ func (r *recorder) copyTo(host func(string) string) error {
 			continue // a device that the scan forgot again
 		}
 		if r.redact {
-			one.Record = agent.Redact(one.Record)
+			one.Record = agent.Redact(one.Record, names(one.Device))
 		}
 		if err := enc.Encode(one.Record); err != nil {
 			return errors.Join(fmt.Errorf("record: %w", err), f.Close())

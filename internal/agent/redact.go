@@ -8,9 +8,11 @@ import (
 )
 
 // Redact takes out of a record what names a person or one device: MAC tails,
-// serials, device and host names. What names the maker stays, and so do IP
+// serials, device and host names, those of the device itself wherever they
+// stand. What names the maker stays, and so do IP
 // addresses, by which the records of one device are told apart.
-func Redact(r discovery.Record) discovery.Record {
+func Redact(r discovery.Record, own Names) discovery.Record {
+	r = own.takeOut(r)
 	r.MAC = redactMAC(r.MAC)
 	if mac, err := net.ParseMAC(r.Host); err == nil {
 		r.Host = redactMAC(mac.String())
