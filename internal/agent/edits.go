@@ -94,9 +94,9 @@ func explained(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, inventory.ErrNoDevice):
-		return fmt.Errorf("%w: %w", exporter.ErrNotFound, err)
+		return told{err, exporter.ErrNotFound}
 	case errors.Is(err, inventory.ErrInvalid), errors.As(err, &cursor):
-		return fmt.Errorf("%w: %w", exporter.ErrInvalid, err)
+		return told{err, exporter.ErrInvalid}
 	case errors.Is(err, inventory.ErrReadOnly):
 		return fmt.Errorf("%w: %w", exporter.ErrUnable, err)
 	}
@@ -145,3 +145,14 @@ func (j *Judge) ReportFacts(version string) inventory.ReportFacts {
 	}
 	return f
 }
+
+// told is an error of the inventory that also is one of the exporter's, and
+// says what it says once.
+type told struct {
+	error
+	kind error
+}
+
+func (t told) Is(target error) bool { return target == t.kind }
+
+func (t told) Unwrap() error { return t.error }
