@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// connectTimeout stays below the second after which the kernel would send a
+// connectTimeout stays well below the second after which the kernel would send a
 // SYN again by itself, uncounted.
-const connectTimeout = 900 * time.Millisecond
+const connectTimeout = 750 * time.Millisecond
 
 // DialTCP connects to a host once its turn has come: one connection at a time
 // to a host, 200 ms after the last. iface is "" for a routed host. A SYN that

@@ -108,6 +108,7 @@ type scanned struct {
 		Networks []struct {
 			Network                                       string
 			Tried, Answered, Excluded, Unreachable, Bogus int
+			Up                                            bool
 		}
 		Sources []struct {
 			Source, Interface, Reason string
