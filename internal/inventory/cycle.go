@@ -31,9 +31,13 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 		return
 	}
 	before := len(i.devices)
+	setBack := c.Time.Before(i.cycleStart) // the clock was: who showed himself in this cycle cannot be told
 	for _, e := range slices.Clone(i.sorted()) {
-		i.endAddresses(e, &c)
-		i.miss(e, &c)
+		if !setBack {
+			i.endAddresses(e, &c)
+			i.miss(e, &c)
+		}
+		i.followClock(e, c.Time)
 		i.tellApart(e)
 		i.expire(e, c.Time)
 		i.retain(e, c.Time)
@@ -45,6 +49,20 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 	i.cycle = c.Number
 	i.cycleStart = c.Time.UTC()
 	i.shrink()
+}
+
+// followClock: a sign of life that a wrong clock dated into the future would
+// count as one until then.
+func (i *Inventory) followClock(e *entry, now time.Time) {
+	latest := now.UnixNano()
+	if e.last <= latest {
+		return
+	}
+	e.last = latest
+	for n := range e.bindings {
+		e.bindings[n].last = min(e.bindings[n].last, latest)
+	}
+	i.touch(e)
 }
 
 // shrink lets go of evidence that is not needed before the next cycle.

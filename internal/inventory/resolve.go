@@ -43,10 +43,14 @@ func (i *Inventory) inheritMAC(o *Observation, ids *identities) {
 	}
 	for _, e := range i.at(o.IP) {
 		b := e.liveAt(o.IP)
-		if b != nil && !b.mac.zero() && e.state == Present && o.Time.UnixNano()-b.last < int64(inheritAge) {
-			ids.mac = b.mac
-			return
+		if b == nil || b.mac.zero() || e.state != Present || o.Time.UnixNano()-b.last >= int64(inheritAge) {
+			continue
 		}
+		if known := i.byKey(ids, true); known != nil && known != e && known.burnedIn() {
+			return // its serial says who speaks; whose the address is may be quarrelled over
+		}
+		ids.mac = b.mac
+		return
 	}
 }
 
@@ -56,7 +60,7 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 	known := i.byKey(ids, true)
 	if e == nil {
 		switch {
-		case known != nil && i.mayJoinMAC(known, ids):
+		case known != nil && i.mayJoinMAC(known, ids, o.Solicited):
 			i.addHardware(known, ids.mac)
 			e = known
 		default:
@@ -69,7 +73,7 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 	if other := i.behind(e, o, ids); other != nil {
 		return other, other.first == o.Time.UnixNano() && other.last == 0
 	}
-	if known != nil && known != e && i.mayMerge(e, known, ids) {
+	if known != nil && known != e && i.mayMerge(e, known, ids, o.Solicited) {
 		e = i.merge(e, known, o.Time, "", "same serial or endpoint")
 	}
 	if x := i.provisional(o, e); x != nil {
@@ -84,7 +88,7 @@ func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, boo
 	known := i.byKey(ids, false)
 	switch {
 	case known != nil && here != nil && known != here.entry:
-		if here.conflict == noConflict && !here.entry.burnedIn() && i.mayMerge(known, here.entry, ids) {
+		if here.conflict == noConflict && !here.entry.burnedIn() && i.mayMerge(known, here.entry, ids, o.Solicited) {
 			return i.merge(known, here.entry, o.Time, "", "same serial, endpoint or MAC"), false
 		}
 		known.sibling = known.sibling || here.conflict == otherPort
@@ -259,22 +263,44 @@ func (i *Inventory) byKey(ids *identities, macSeen bool) *entry {
 
 // mayJoinMAC: a new MAC may be another interface of a known device, or the
 // MAC of one that was known without.
-func (i *Inventory) mayJoinMAC(e *entry, ids *identities) bool {
+func (i *Inventory) mayJoinMAC(e *entry, ids *identities, solicited bool) bool {
 	if !e.burnedIn() {
 		return true
 	}
-	return i.serialAgrees(e, ids) && len(e.macs) < maxMACsPerSerial
+	return i.believes(e, nil, solicited) && i.serialAgrees(e, ids) && len(e.macs) < maxMACsPerSerial
 }
 
 // mayMerge: the identities of both agree firmly enough, and nobody split them.
-func (i *Inventory) mayMerge(a, b *entry, ids *identities) bool {
+func (i *Inventory) mayMerge(a, b *entry, ids *identities, solicited bool) bool {
 	if i.apart[pair(a.id, b.id)] {
 		return false
 	}
 	if a.burnedIn() && b.burnedIn() {
-		return (i.serialAgrees(a, ids) || i.serialAgrees(b, ids)) && len(a.macs)+len(b.macs) <= maxMACsPerSerial
+		return i.believes(a, b, solicited) && (i.serialAgrees(a, ids) || i.serialAgrees(b, ids)) && len(a.macs)+len(b.macs) <= maxMACsPerSerial
 	}
 	return true
+}
+
+// believes: a serial that was merely announced can be another's, said in the
+// name of an innocent to have it taken for a camera. It joins two hosts (b is
+// nil for one that nothing is known of) while neither has a name, or once both
+// have the same one by answers of their own.
+func (i *Inventory) believes(a, b *entry, solicited bool) bool {
+	switch {
+	case solicited:
+		return true
+	case b == nil:
+		return a.claims.manufacturer == ""
+	case a.claims.manufacturer != b.claims.manufacturer:
+		return false
+	}
+	return a.claims.manufacturer == "" || i.answered(a) && i.answered(b)
+}
+
+// answered: some of the device's evidence answered a question of ours.
+func (i *Inventory) answered(e *entry) bool {
+	c := i.coldOf(e)
+	return c != nil && slices.ContainsFunc(c.items, func(it item) bool { return it.Solicited })
 }
 
 func (i *Inventory) serialAgrees(e *entry, ids *identities) bool {

@@ -1,0 +1,73 @@
+package inventory
+
+import (
+	"testing"
+	"time"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+func camerasOwnWords(mac string) []string {
+	return []string{"serial", "DS-2CD2347G2-LU20230412", "model", "DS-2CD2347G2-LU", "mac", mac}
+}
+
+func TestASerialSaidInAnInnocentsNameDoesNotMakeItTheCamera(t *testing.T) {
+	s := newSite(t, Options{})
+	s.see("10.0.0.2", macB)
+	camera := s.see("10.0.0.1", macA, ev("sadp", 37020, camerasOwnWords(macA)...)...).Device
+	s.camera(camera, policy.Banned)
+	forged := s.see("10.0.0.2", macB, ev("sadp", 37020, camerasOwnWords(macB)...)...).Device
+	if forged == camera {
+		t.Error("the innocent was merged into the camera")
+	}
+	fresh := s.see("10.0.0.3", macC, ev("sadp", 37020, camerasOwnWords(macC)...)...).Device
+	if fresh == camera {
+		t.Error("a host that was never seen before was taken for the camera")
+	}
+	// By then the forged words have earned it a suspicion, and a maker.
+	s.Commit(forged, fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera}, nil, s.clock.now())
+	if got := s.see("10.0.0.2", macB, ev("sadp", 37020, camerasOwnWords(macB)...)...).Device; got == camera {
+		t.Error("said twice, it was merged")
+	}
+}
+
+func TestWhatAQuarrelledOverAddressSaysBelongsToTheSerial(t *testing.T) {
+	s := newSite(t, Options{})
+	innocent := s.see("10.0.0.2", macB).Device
+	camera := s.see("10.0.0.1", macA, ev("sadp", 37020, camerasOwnWords(macA)...)...).Device
+	s.camera(camera, policy.Banned)
+	s.see("10.0.0.1", macB) // a forged ARP: the camera's address at the innocent's MAC
+	if got := s.see("10.0.0.1", "", ev("sadp", 37020, camerasOwnWords(macA)...)...).Device; got != camera {
+		t.Errorf("what the camera says went to %s", got)
+	}
+	d := s.device(innocent)
+	if len(d.MACs) != 1 || d.Manufacturer != "" {
+		t.Errorf("the innocent: %+v", d)
+	}
+	if d := s.device(camera); len(d.MACs) != 1 {
+		t.Errorf("the camera has %v", d.MACs)
+	}
+}
+
+func TestAClockSetBackMakesNobodyMissingAndKeepsNobodyAlive(t *testing.T) {
+	s := newSite(t, Options{MissingAfter: 2})
+	s.clock.pass(365 * 24 * time.Hour) // the machine woke with a wrong clock
+	stays := s.see("10.0.0.1", macA).Device
+	leaves := s.see("10.0.0.2", macB).Device
+	s.end(lan)
+	s.clock.pass(-365 * 24 * time.Hour)
+	for range 4 {
+		s.see("10.0.0.1", macA)
+		s.end(lan)
+		if d := s.device(stays); d.State != Present {
+			t.Fatal("missing although it was seen in every cycle")
+		}
+	}
+	if d := s.device(stays); d.LastSeen.After(s.clock.now()) {
+		t.Errorf("last seen in the future: %s", d.LastSeen)
+	}
+	if d := s.device(leaves); d.State != Missing {
+		t.Error("kept alive by a wrong clock's date")
+	}
+}
