@@ -150,7 +150,7 @@ func (a *Agent) offerKnown() {
 		if err != nil || !a.wire.Scope().Contains(ip) || a.mayBeExcluded(ip, d.ID) {
 			continue
 		}
-		h := host{addr: ip, iface: d.Interface, device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID))}
+		h := host{addr: ip, iface: d.Interface, device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID), now)}
 		a.hosts.offer(h, false, func(askedAt time.Time) bool { return now.Sub(askedAt) >= interval })
 	}
 }

@@ -166,7 +166,7 @@ func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) 
 	}
 	interval := a.config().Discovery.IdentifyInterval.D()
 	if !seen.New {
-		h.askedAt = lastAsked(a.inventory.Evidence(seen.Device))
+		h.askedAt = lastAsked(a.inventory.Evidence(seen.Device), a.now())
 	}
 	a.hosts.offer(h, seen.New || seen.Changed, func(askedAt time.Time) bool {
 		return s.Time.Sub(askedAt) >= interval
@@ -189,11 +189,12 @@ func (a *Agent) hasOtherAddress(device string) bool {
 }
 
 // lastAsked is when the newest answer to a question of ours came in: after a
-// restart the stored evidence tells whom not to ask again.
-func lastAsked(ev []fingerprint.Evidence) time.Time {
+// restart the stored evidence tells whom not to ask again. What a wrong clock
+// dated into the future says nothing.
+func lastAsked(ev []fingerprint.Evidence, now time.Time) time.Time {
 	var t time.Time
 	for _, e := range ev {
-		if e.Solicited && e.Seen.After(t) {
+		if e.Solicited && e.Seen.After(t) && !e.Seen.After(now) {
 			t = e.Seen
 		}
 	}
