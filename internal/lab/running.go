@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -200,6 +201,18 @@ func (r *Running) lost(v *voice) bool {
 		return true
 	}
 	return v != nil && v.Faults.Loss > 0 && rand.Float64() < v.Faults.Loss
+}
+
+// Inject puts a frame on a segment as it is, as no device of the site would say it: forged, malformed, one of a flood. It is
+// not captured.
+func (r *Running) Inject(segment int, frame []byte) error {
+	f, ok := r.form.(interface {
+		inject(segment int, frame []byte) error
+	})
+	if !ok {
+		return errors.New("lab: inject: only a segment has frames")
+	}
+	return f.inject(segment, frame)
 }
 
 // Captured returns the frames that the agent sent so far, oldest first.

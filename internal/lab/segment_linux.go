@@ -357,6 +357,14 @@ func (s *segment) chatter(v *voice) { s.wires[v.segment].requestLease(v) }
 
 func (s *segment) send(v *voice, d datagram) { s.wires[v.segment].sendDatagram(v, d) }
 
+func (s *segment) inject(index int, frame []byte) error {
+	if index < 0 || index >= len(s.wires) {
+		return fmt.Errorf("lab: inject: there is no segment %d", index)
+	}
+	_, err := s.wires[index].socket.Write(frame)
+	return err
+}
+
 func (s *segment) close() error {
 	var problems []error
 	for _, l := range s.listeners {

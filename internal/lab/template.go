@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -88,7 +91,22 @@ var templateFuncs = template.FuncMap{
 		b := a.As4()
 		return fmt.Sprintf("0x%08X", binary.LittleEndian.Uint32(b[:]))
 	},
-	"atoi": strconv.Atoi,
+	"atoi":   strconv.Atoi,
+	"repeat": func(n int, text string) string { return strings.Repeat(text, n) },
+	"zipped": zipped,
+}
+
+// zipped gives n spaces compressed by gzip, in hexadecimal: few bytes that become many.
+func zipped(n int) (string, error) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	for page := strings.Repeat(" ", 1<<16); n > 0; n -= len(page) {
+		if _, err := io.WriteString(z, page[:min(n, len(page))]); err != nil {
+			return "", err
+		}
+	}
+	err := z.Close()
+	return hex.EncodeToString(b.Bytes()), err
 }
 
 // padded gives the text in hexadecimal, cut or filled with zeros to n bytes.
