@@ -2,10 +2,13 @@
 # `make test`; `make help` lists the rest.
 
 SHELL   := /bin/bash
+export PATH := $(PATH):/usr/sbin:/sbin
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+# Everything but the race tests is compiled alike, and so once.
+PLAIN   := CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"
+BUILD   := $(PLAIN) $(GO) build -ldflags '$(LDFLAGS)'
 CROSS   := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 5s
 
@@ -22,32 +25,33 @@ demo: ## the simulated site on loopback
 
 cross: ## every supported system, in dist/
 	@for t in $(CROSS); do \
-	  out=dist/camcensus-$${t%/*}-$${t#*/}; echo "build $$t"; \
+	  out=dist/camcensus-$${t/\//-}; [[ $$t != windows/* ]] || out+=.exe; echo "build $$t"; \
 	  GOOS=$${t%/*} GOARCH=$${t#*/} $(BUILD) -o $$out ./cmd/camcensus || exit 1; \
 	done
 	@.ci/static dist/camcensus-linux-amd64
 
-test: packages format vet static race outside fuzz cross ## everything; installs what the tests need
-	@echo "all tests passed"
+test: ## everything; installs what the tests need
+	@.ci/stages packages format vet static race outside fuzz cross
 
 packages: ## the Debian packages that the tests need
 	@.ci/install
 
 format:
-	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt: $$out"; exit 1; }
-	@$(GO) mod tidy -diff >/dev/null || { echo "go.mod is not tidy: run go mod tidy"; exit 1; }
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt -w: $$out"; exit 1; }
+	@out=$$($(GO) mod tidy -diff) || { echo "$$out"; echo "go.mod is not tidy: run go mod tidy"; exit 1; }
 
 vet:
-	$(GO) vet ./...
+	$(PLAIN) $(GO) vet ./...
 
 static:
-	$(GO) tool staticcheck ./...
+	$(PLAIN) $(GO) tool staticcheck ./...
 
-race: ## unit and namespace tests, with the race detector
-	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m ./...
+race: ## unit, namespace, deployment and browser tests, and those from outside on a binary that detects races too
+	CGO_ENABLED=1 $(GO) build -race -o bin/camcensus-race ./cmd/camcensus
+	CGO_ENABLED=1 CAMCENSUS_BINARY=$(CURDIR)/bin/camcensus-race $(GO) test -race -count=1 -p 3 -timeout 15m ./...
 
 outside: build ## the static binary, from outside
-	CAMCENSUS_BINARY=$(CURDIR)/bin/camcensus $(GO) test -count=1 -timeout 10m ./cmd/camcensus/...
+	$(PLAIN) CAMCENSUS_BINARY=$(CURDIR)/bin/camcensus $(GO) test -count=1 -timeout 10m ./cmd/camcensus/...
 
 fuzz: ## every fuzz target for $(FUZZTIME)
 	@.ci/fuzz $(FUZZTIME)
