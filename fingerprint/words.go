@@ -75,6 +75,34 @@ var kindWords = map[string]string{
 	"onvif": "its ONVIF answer", "isapi": "its ISAPI answer", "upnp": "its UPnP description",
 	"ssdp": "its UPnP announcement", "mdns": "a service it offers", "dhcp": "its request for an address",
 	"sadp": "its SADP answer", "dhip": "its DHIP answer", "favicon": "its web page's icon",
+	"dvrip": "its answer in Dahua's older discovery protocol", "xmeye": "its answer in XMeye's own discovery protocol",
+	"hanwha": "its answer in Hanwha's own discovery protocol", "bosch": "its answer in Bosch's own discovery protocol",
+	"sony": "its answer in Sony's own discovery protocol", "panasonic": "its answer in Panasonic's own discovery protocol",
+	"vivotek": "its answer in Vivotek's own discovery protocol", "foscam": "its answer in Foscam's own discovery protocol",
+	"ubiquiti": "its answer in Ubiquiti's own discovery protocol", "tplink": "its answer in TP-Link's own discovery protocol",
+	"tvt": "its answer in TVT's own discovery protocol", "vstarcam": "its answer in VStarcam's own discovery protocol",
+	"snmp": "its answer to the network's management",
+}
+
+// plainFields says what a field is in any answer; a dot's head serves where
+// the whole name has no words of its own.
+var plainFields = map[string]string{
+	"mac": "the hardware address", "model": "the model", "model_number": "the model number", "serial": "the serial number",
+	"firmware": "the firmware's version", "manufacturer": "the maker's name", "vendor": "the seller's name",
+	"brand": "the label", "name": "the name", "class": "the kind of device", "type": "the kind of answer",
+	"types": "the kind of answer", "devicetype": "the product code", "device_type": "the kind of device",
+	"hardware_id": "the hardware number", "status": "the status line", "auth": "the way to log in",
+	"generator": "the maker of the page", "public": "the commands it takes", "date": "the date",
+	"namespace": "the dialect", "root": "the kind of answer", "path": "the address of a service", "header": "the line",
+	"sdp": "the description of its video", "scope": "an addition", "txt": "an addition", "service": "the service",
+	"instance": "the name of a service", "host": "the host name", "usn": "the identifier", "st": "the kind of service",
+	"nt": "the kind of service", "location": "the address of its description", "udn": "the identifier",
+	"epr": "the identifier", "subject": "the holder", "issuer": "the issuer", "san": "a name", "sha256": "the fingerprint",
+	"oemcode": "the customer's code", "oem_code": "the customer's code", "oeminfo": "the customer's name",
+	"activated": "whether it has been set up", "system_contact": "whom to contact", "channels": "the number of cameras",
+	"port": "a port", "friendly_name": "the name", "manufacturer_url": "the maker's web address", "model_url": "the model's web address",
+	"vendor_class": "the kind of device", "hostname": "the host name", "http": "a port", "ip": "the address", "realm": "the log-in area",
+	"server": "the server's name", "title": "the title", "body": "the text",
 }
 
 // fieldText names a field for a reader who knows no protocol.
@@ -82,10 +110,22 @@ func fieldText(kind, field string) string {
 	if words := fieldWords[aliasKind(kind)+"."+field]; words != "" {
 		return words
 	}
-	if words := kindWords[kind]; words != "" {
-		return field + " in " + words
+	words := plainField(field)
+	if kind := kindWords[kind]; kind != "" {
+		return words + " in " + kind
 	}
-	return field + " in its " + kind + " answer"
+	return words + " in its answer in the protocol “" + kind + "”"
+}
+
+func plainField(field string) string {
+	if words := plainFields[field]; words != "" {
+		return words
+	}
+	head, tail, _ := strings.Cut(field, ".")
+	if words := plainFields[head]; words != "" {
+		return words + " “" + tail + "”"
+	}
+	return "the field “" + field + "”"
 }
 
 // seenText begins a reason: what was seen.
@@ -100,7 +140,10 @@ func seenText(kind, field, value string) string {
 // answerText names one answer.
 func (s *state) answerText(a int32) string {
 	at := s.answers[a]
-	text := at.source + " answer"
+	text := strings.TrimPrefix(kindWords[at.source], "its ")
+	if text == "" {
+		text = "answer in the protocol “" + at.source + "”"
+	}
 	if at.port != 0 {
 		text += " on port " + strconv.Itoa(at.port)
 	}

@@ -7,22 +7,21 @@ import (
 	"camcensus/internal/inventory"
 )
 
-// Finding returns how a maker that a person named is written here. A name that
-// is none of those known, yet nearly one that a list names, is refused: a slip
-// of the pen must not clear a device.
+// Finding returns how a maker that a person named is written here. A label is
+// refused, and so is a name that no rule file holds: neither tells who made a
+// device, and a slip of the pen must not clear one.
 func (j *Judge) Finding(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if known := j.rules.Brand(name); known != "" {
-		return known, nil
+	maker, err := j.rules.Maker(name)
+	if err == nil {
+		return maker, nil
 	}
-	for _, p := range j.policies {
-		for _, listed := range p.Makers() {
-			if n := slips(strings.ToLower(name), strings.ToLower(listed)); n <= min(2, len(listed)-4) {
-				return "", fmt.Errorf("%w: no maker %q is known here: did you mean %s?", inventory.ErrInvalid, name, listed)
-			}
+	for _, known := range j.rules.Makers() {
+		if n := slips(strings.ToLower(name), strings.ToLower(known)); n > 0 && n <= min(2, len(known)-4) {
+			return "", fmt.Errorf("%w: no maker %q is known here: did you mean %s?", inventory.ErrInvalid, name, known)
 		}
 	}
-	return name, nil
+	return "", fmt.Errorf("%w: %w", inventory.ErrInvalid, err)
 }
 
 // Active refuses a policy that is not judged by.
