@@ -119,7 +119,8 @@ func (s *state) reasons(id *Identity) {
 }
 
 // shown tells whether the firing is a reason of its own: it names a maker, a
-// brand or a class, its answer counts, and no earlier one says the same.
+// brand or a class, its answer counts, and no earlier one says the same of an
+// answer of the same kind.
 func (s *state) shown(i int) bool {
 	f := &s.fired[i]
 	if s.answers[f.answer].void || f.rule.maker == none && f.rule.brand == "" && f.rule.class == "" {
@@ -127,7 +128,7 @@ func (s *state) shown(i int) bool {
 	}
 	for j := range i {
 		g := &s.fired[j]
-		if g.rule == f.rule && !s.answers[g.answer].void && s.ev[g.ev].Value == s.ev[f.ev].Value {
+		if g.rule == f.rule && !s.answers[g.answer].void && s.answers[g.answer].source == s.answers[f.answer].source {
 			return false
 		}
 	}
@@ -157,7 +158,7 @@ func (s *state) supports(r *rule) string {
 
 func (s *state) addressReason(a addressSign, grade strength) Reason {
 	e, m := &s.ev[a.ev], s.set.makers[a.maker]
-	text := "Its hardware address " + e.Value + " is in a block registered to " + a.registrant + "."
+	text := "Its hardware address " + e.Value + " is in a block registered to " + strings.TrimSuffix(a.registrant, ".") + "."
 	if m.makes != "cameras" {
 		text += " That firm makes much besides cameras, so the address alone does not tell what this is."
 	}

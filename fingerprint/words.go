@@ -66,6 +66,13 @@ var fieldWords = map[string]string{
 	"tls.issuer.o":          "the firm that issued its certificate",
 	"tls.subject.cn":        "the name in its certificate",
 	"isapi.device_type":     "the kind of device its ISAPI service gives",
+	"isapi.root":            "its ISAPI answer",
+	"rtsp.status":           "an answer of its video server with the status",
+	"wsd.scope.type":        "the kind of device it announces",
+	"wsd.epr":               "the identifier it announces",
+	"dvrip.type":            "its answer in Dahua's older discovery protocol",
+	"dhip.vendor":           "the label in its DHIP answer",
+	"dhip.manufacturer":     "the label in its DHIP answer",
 	"sadp.channels.digital": "how many network cameras it records",
 }
 
@@ -102,7 +109,7 @@ var plainFields = map[string]string{
 	"activated": "whether it has been set up", "system_contact": "whom to contact", "channels": "the number of cameras",
 	"port": "a port", "friendly_name": "the name", "manufacturer_url": "the maker's web address", "model_url": "the model's web address",
 	"vendor_class": "the kind of device", "hostname": "the host name", "http": "a port", "ip": "the address", "realm": "the log-in area",
-	"server": "the server's name", "title": "the title", "body": "the text",
+	"server": "the server's name", "json": "the entry", "title": "the title", "body": "the text",
 }
 
 // fieldText names a field for a reader who knows no protocol.
