@@ -55,6 +55,9 @@ func (s *state) brand(id *Identity) {
 			}
 		}
 	}
+	if s.slanders(id.Manufacturer, best) {
+		best = label{}
+	}
 	id.Brand = best.name
 	if id.Brand == "" {
 		if at, known := s.set.byName[id.Manufacturer]; known && !s.set.makers[at].listed {
@@ -65,6 +68,15 @@ func (s *state) brand(id *Identity) {
 		c := &id.Candidates[i]
 		c.Relabel = s.relabelled(c.Maker, best)
 	}
+}
+
+// slanders tells whether a label is only typed text that puts a listed maker's
+// name on a device that another maker made: what somebody wrote into a name
+// field is no label, and would read as an accusation.
+func (s *state) slanders(manufacturer string, l label) bool {
+	at, known := s.set.byName[manufacturer]
+	other, maker := s.set.byName[l.name]
+	return l.typed && known && maker && s.set.makers[other].listed && !s.set.ownLabel(at, l.name)
 }
 
 // relabelled tells whether the label is another firm's. Typed text does not
