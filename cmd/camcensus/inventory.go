@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"text/tabwriter"
@@ -34,9 +36,21 @@ func addInventory(app *kingpin.Application, commands map[string]action) {
 	f.addEditing(c, commands)
 }
 
+// dir is the directory of an inventory that exists.
+func (f *inventoryFlags) dir() (string, error) {
+	dir, err := findStorage(f.storage)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(dir, inventory.FileName)); err != nil {
+		return "", fmt.Errorf("no inventory in %s: name its directory with --storage.path: %w", dir, err)
+	}
+	return dir, nil
+}
+
 // openReading opens the store read-only.
 func (f *inventoryFlags) openReading(ctx context.Context) (*inventory.Inventory, error) {
-	dir, err := findStorage(f.storage)
+	dir, err := f.dir()
 	if err != nil {
 		return nil, err
 	}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"os/user"
-	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -34,7 +32,7 @@ type edit struct {
 // apply sends the edit to the running agent, or makes it on the store when no
 // agent holds it.
 func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
-	dir, err := findStorage(f.storage)
+	dir, err := f.dir()
 	if err != nil {
 		return err
 	}
@@ -44,9 +42,6 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 		if u, err := user.Current(); err == nil {
 			by = u.Username
 		}
-	}
-	if _, err := os.Stat(filepath.Join(dir, inventory.FileName)); err != nil {
-		return fmt.Errorf("no inventory in %s: %w", dir, err)
 	}
 	inv, err := inventory.Open(ctx, inventory.Options{Dir: dir, Log: zap.NewNop(), Judge: f.judge(dir)})
 	switch {
