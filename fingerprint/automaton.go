@@ -1,5 +1,7 @@
 package fingerprint
 
+import "slices"
+
 // automaton finds, in one pass over a text, which of many lower-case ASCII
 // literals it holds (Aho and Corasick, 1975), whatever the text's case. The
 // alphabet is reduced to the bytes that occur in a literal, so that a table
@@ -7,13 +9,18 @@ package fingerprint
 type automaton struct {
 	class  [256]uint8 // byte -> column; 0 for bytes in no literal
 	width  int
-	next   []int32   // state*width + column -> state
+	next   []uint16  // state*width + column -> state
 	found  [][]int32 // state -> literals that end here
 	output []bool    // state -> len(found) > 0
 }
 
-func newAutomaton(literals []string) *automaton {
-	a := &automaton{width: 1}
+// maxStates is how many states there are numbers for.
+const maxStates = 1<<16 - 1
+
+// newAutomaton makes the automaton of as many of the literals, from the first
+// on, as there are states for, and tells how many that are.
+func newAutomaton(literals []string) (a *automaton, taken int) {
+	a = &automaton{width: 1}
 	for _, l := range literals {
 		for i := 0; i < len(l); i++ {
 			if a.class[l[i]] == 0 {
@@ -27,25 +34,30 @@ func newAutomaton(literals []string) *automaton {
 	}
 	a.addState()
 	for id, l := range literals {
+		if len(a.found)+len(l) > maxStates {
+			break
+		}
 		a.insert(l, int32(id))
+		taken++
 	}
+	a.next, a.found = slices.Clip(slices.Clone(a.next)), slices.Clip(slices.Clone(a.found))
 	a.link()
-	return a
+	return a, taken
 }
 
-func (a *automaton) addState() int32 {
+func (a *automaton) addState() uint16 {
 	for range a.width {
-		a.next = append(a.next, -1)
+		a.next = append(a.next, 0) // no literal leads back to the root
 	}
 	a.found = append(a.found, nil)
-	return int32(len(a.found) - 1)
+	return uint16(len(a.found) - 1)
 }
 
 func (a *automaton) insert(literal string, id int32) {
-	state := int32(0)
+	state := uint16(0)
 	for i := 0; i < len(literal); i++ {
 		at := int(state)*a.width + int(a.class[literal[i]])
-		if a.next[at] < 0 {
+		if a.next[at] == 0 {
 			n := a.addState()
 			a.next[at] = n
 		}
@@ -56,25 +68,23 @@ func (a *automaton) insert(literal string, id int32) {
 
 // link turns the tree into a full automaton, breadth first.
 func (a *automaton) link() {
-	fail := make([]int32, len(a.found))
-	var queue []int32
+	fail := make([]uint16, len(a.found))
+	queue := make([]uint16, 0, len(a.found))
 	for c := range a.width {
-		s := a.next[c]
-		if s < 0 {
-			a.next[c] = 0
-			continue
+		if s := a.next[c]; s != 0 {
+			queue = append(queue, s)
 		}
-		queue = append(queue, s)
 	}
-	for len(queue) > 0 {
-		s := queue[0]
-		queue = queue[1:]
-		a.found[s] = append(a.found[s], a.found[fail[s]]...)
+	for n := 0; n < len(queue); n++ {
+		s := queue[n]
+		if inherited := a.found[fail[s]]; len(inherited) > 0 {
+			a.found[s] = slices.Clip(append(a.found[s], inherited...))
+		}
 		for c := range a.width {
 			at := int(s)*a.width + c
 			t := a.next[at]
 			onFail := a.next[int(fail[s])*a.width+c]
-			if t < 0 {
+			if t == 0 {
 				a.next[at] = onFail
 				continue
 			}

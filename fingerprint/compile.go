@@ -444,7 +444,11 @@ func newIndex(rules []*rule) *index {
 		}
 	}
 	for f, literals := range order {
-		f.search = newAutomaton(literals)
+		taken := 0
+		f.search, taken = newAutomaton(literals)
+		for _, clauses := range f.literals[taken:] {
+			f.always = append(f.always, clauses...)
+		}
 	}
 	return x
 }

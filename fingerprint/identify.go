@@ -155,7 +155,7 @@ func (s *state) readValue(f *fieldIndex, i int32) {
 		clear(s.seen)
 		s.value = 1
 	}
-	a, at := f.search, int32(0)
+	a, at := f.search, uint16(0)
 	for j := 0; j < len(value); j++ {
 		at = a.next[int(at)*a.width+int(a.class[value[j]])]
 		if !a.output[at] {

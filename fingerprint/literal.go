@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -11,10 +12,21 @@ import (
 // cannot match, so that most values never reach the expression.
 type pattern struct {
 	shape    shape
-	text     string         // lower case, for the shapes that need no expression
-	re       *regexp.Regexp // nil unless shape is expression
+	text     string // lower case, for the shapes that need no expression
 	captures int
 	required []string // lower case; every match holds at least one; nil: none known
+
+	// A site meets few of the makers there are: an expression is compiled when
+	// a value first reaches it.
+	source  string
+	compile sync.Once
+	re      *regexp.Regexp
+}
+
+// expression is the pattern as package regexp runs it.
+func (p *pattern) expression() *regexp.Regexp {
+	p.compile.Do(func() { p.re = regexp.MustCompile(p.source) }) // it was parsed when the rule was read
+	return p.re
 }
 
 // shape is how a pattern is verified.
@@ -31,23 +43,17 @@ const (
 )
 
 func compilePattern(text string) (*pattern, error) {
-	re, err := regexp.Compile("(?i)" + text)
+	p := &pattern{source: "(?i)" + text}
+	tree, err := syntax.Parse(p.source, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := syntax.Parse("(?i)"+text, syntax.Perl)
-	if err != nil {
-		return nil, err
-	}
-	p := &pattern{re: re, captures: re.NumSubexp()}
+	p.captures = tree.MaxCap()
 	tree = tree.Simplify()
 	p.shape, p.text = shapeOf(tree, text)
 	p.required = required(tree)
-	if p.shape != expression {
-		p.re = nil
-		if p.text != "" {
-			p.required = []string{p.text}
-		}
+	if p.shape != expression && p.text != "" {
+		p.required = []string{p.text}
 	}
 	return p, nil
 }
@@ -104,7 +110,7 @@ func (p *pattern) match(value string) bool {
 	case anything, whole:
 		return value != ""
 	}
-	return p.re.MatchString(value)
+	return p.expression().MatchString(value)
 }
 
 // submatches appends what the pattern captures from value.
@@ -115,7 +121,7 @@ func (p *pattern) submatches(out []string, value string) []string {
 	case p.shape == whole:
 		return append(out, value)
 	}
-	at := p.re.FindStringSubmatchIndex(value)
+	at := p.expression().FindStringSubmatchIndex(value)
 	for i := 2; i+1 < len(at); i += 2 {
 		if at[i] < 0 {
 			out = append(out, "")
