@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"context"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -12,15 +13,23 @@ import (
 	"camcensus/internal/inventory"
 )
 
-// work asks hosts until ctx ends.
+// work asks hosts, as many at a time as the configuration allows, until ctx
+// ends. It waits for those that are being asked then.
 func (a *Agent) work(ctx context.Context) {
+	free := make(chan struct{}, a.config().Fingerprint.Concurrency)
+	var busy sync.WaitGroup
+	defer busy.Wait()
 	for {
+		free <- struct{}{}
 		h := a.hosts.take(ctx)
 		if h == nil {
 			return
 		}
-		a.interrogate(ctx, h)
-		a.hosts.done(h)
+		busy.Go(func() {
+			a.interrogate(ctx, h)
+			a.hosts.done(h)
+			<-free
+		})
 	}
 }
 

@@ -18,9 +18,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.logScope()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.listen(ctx) })
-	for range a.config().Fingerprint.Concurrency {
-		g.Go(func() error { a.work(ctx); return nil })
-	}
+	g.Go(func() error { a.work(ctx); return nil })
 	g.Go(func() error {
 		if sleep(ctx, passiveFirst) {
 			return a.cycles(ctx)
@@ -193,9 +191,7 @@ func (a *Agent) Scan(ctx context.Context) (Outcome, error) {
 			}
 		})
 	}
-	for range a.config().Fingerprint.Concurrency {
-		wg.Go(func() { a.work(round) })
-	}
+	wg.Go(func() { a.work(round) })
 	a.cycle(round)
 	out := Outcome{Interrupted: ctx.Err() != nil, Blind: a.blind()}
 	cancel()
