@@ -115,7 +115,7 @@ func (p *Preview) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "not in scope: %s: %s\n", n.Network, n.Reason)
 	}
 	for _, e := range p.Scope.Exclusions {
-		fmt.Fprintf(&b, "excluded: %s\n", e)
+		fmt.Fprintf(&b, "%s%s\n", e, excludedBy(e.By))
 	}
 	for _, n := range append(exclusionNotes(p.Scope), p.Scope.Notes...) {
 		fmt.Fprintf(&b, "note: %s\n", n)
@@ -126,6 +126,13 @@ func (p *Preview) Print(w io.Writer) error {
 		p.Duration(), limit(p.Rate), limit(p.ARPRate))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func excludedBy(who string) string {
+	if who == "" {
+		return ""
+	}
+	return " (by " + who + ")"
 }
 
 func limit(rate float64) string {
