@@ -103,9 +103,10 @@ func (f *firing) names() bool {
 	return f.rule.maker != none && f.rule.grade >= medium && f.rule.group != signTyped
 }
 
-// oneValued are fields of which one device has one value.
+// oneValued are fields of which one device has one value. A name is none of
+// them: its owner may have changed it between two answers.
 var oneValued = map[string]bool{
-	"scope.hardware": true, "scope.name": true, "model": true, "epr": true,
+	"scope.hardware": true, "model": true, "epr": true,
 }
 
 func (s *state) voidTwoModels() {

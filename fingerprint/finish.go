@@ -16,11 +16,37 @@ func (s *state) finish(id *Identity) {
 	if id.Contradictions == nil {
 		id.Contradictions = []string{}
 	}
-	if at, known := s.set.byName[id.Manufacturer]; known && id.Model != "" {
+	s.spellModel(id)
+}
+
+// spellModel gives one spelling to one model: by the maker's own respellings, and
+// without the maker's or the label's name before it.
+func (s *state) spellModel(id *Identity) {
+	if id.Model == "" {
+		return
+	}
+	if at, known := s.set.byName[id.Manufacturer]; known {
 		for _, r := range s.set.makers[at].respell {
 			id.Model = strings.TrimSpace(r.pattern.ReplaceAllString(id.Model, r.replace))
 		}
 	}
+	id.Model = strings.Join(strings.Fields(id.Model), " ")
+	for _, name := range []string{id.Manufacturer, id.Brand} {
+		id.Model = withoutName(id.Model, name)
+	}
+}
+
+// withoutName takes a leading name off a model number, as long as a number is
+// left: "AXIS P3245-LVE" is P3245-LVE, "HP LaserJet" stays.
+func withoutName(model, name string) string {
+	if name == "" || len(model) <= len(name)+1 || !strings.EqualFold(model[:len(name)], name) || !strings.ContainsRune(" _-/", rune(model[len(name)])) {
+		return model
+	}
+	rest := strings.TrimLeft(model[len(name):], " _-/")
+	if !strings.ContainsAny(rest, "0123456789") {
+		return model
+	}
+	return rest
 }
 
 // label is one brand that some sign shows.
