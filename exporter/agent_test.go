@@ -55,12 +55,11 @@ func (a *testAgent) refuse(err error) {
 }
 
 func (a *testAgent) Device(id string) (inventory.Device, bool) {
-	for _, d := range a.Snapshot().Devices {
-		if d.ID == id {
-			return d, true
-		}
+	s := a.Snapshot()
+	if s.Many != nil {
+		return s.Many.Plain(id)
 	}
-	return inventory.Device{}, false
+	return many(s.Devices).Plain(id)
 }
 
 func (a *testAgent) Events(_ context.Context, q EventQuery) ([]inventory.Event, string, error) {

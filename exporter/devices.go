@@ -92,6 +92,7 @@ func isHex(text string) bool {
 	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
+// matches looks at the cheapest first: among many devices q is what costs.
 func (f *filter) matches(d *inventory.Device) bool {
 	return f.matchesVerdict(d) &&
 		(len(f.states) == 0 || slices.Contains(f.states, string(d.State))) &&
@@ -161,7 +162,12 @@ func (x *Exporter) listDevices(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "invalid", "cursor: not one that this agent gave")
 		return
 	}
-	answer(w, http.StatusOK, page(x.cache.of(x.agent.Snapshot()).byID, &f, limit, string(after)))
+	s := x.agent.Snapshot()
+	if s.Many != nil {
+		answer(w, http.StatusOK, x.pageOfMany(s.Many, &f, min(limit, defaultLimit), string(after)))
+		return
+	}
+	answer(w, http.StatusOK, page(x.cache.of(s).byID, &f, limit, string(after)))
 }
 
 // page takes up to limit matching devices whose id comes after the cursor's.

@@ -177,13 +177,20 @@ func (x *Exporter) serveDiscovery(w http.ResponseWriter, r *http.Request) {
 	}
 	s := x.agent.Snapshot()
 	targets := []target{}
-	for _, d := range x.cache.of(s).byID {
+	add := func(d *inventory.Device) bool {
 		if !f.matches(d) || unfiltered && worstVerdict(d) == policy.Unclassified {
-			continue
+			return true
 		}
 		if host := targetHost(d.IPs); host != "" {
 			targets = append(targets, target{[]string{host}, targetLabels(s, d)})
 		}
+		return true
+	}
+	if s.Many != nil {
+		s.Many.Each(add)
+	}
+	for _, d := range x.cache.of(s).byID {
+		add(d)
 	}
 	answer(w, http.StatusOK, targets)
 }

@@ -3,6 +3,7 @@ package exporter
 import (
 	"bytes"
 	"fmt"
+	"net/http/httptest"
 	"os/exec"
 	"strings"
 	"testing"
@@ -164,6 +165,63 @@ func TestScrapeHasTheSameSizeForTenTimesTheDevices(t *testing.T) {
 	if sizes[0] != sizes[1] {
 		t.Errorf("%d series with 10,000 devices, %d with 100,000", sizes[0], sizes[1])
 	}
+}
+
+// many walks over devices of a slice.
+type many []inventory.Device
+
+func (m many) Changes() uint64 { return uint64(len(m)) }
+
+func (m many) Each(show func(*inventory.Device) bool) {
+	var d inventory.Device
+	for i := range m {
+		if d = m[i]; !show(&d) {
+			return
+		}
+		d = inventory.Device{} // it is there for the call only
+	}
+}
+
+func (m many) EachBrief(show func(*inventory.Device) bool) {
+	m.Each(func(d *inventory.Device) bool {
+		d.IPs, d.MACs, d.Exceptions = nil, nil, nil
+		return show(d)
+	})
+}
+
+func (m many) Plain(id string) (inventory.Device, bool) {
+	for i := range m {
+		if m[i].ID == id {
+			return m[i], true
+		}
+	}
+	return inventory.Device{}, false
+}
+
+// TestManyDevicesAreShownAsFew holds each answer over devices that are walked
+// against the one over the same devices in a slice.
+func TestManyDevicesAreShownAsFew(t *testing.T) {
+	few, lots := newTestAgent(), newTestAgent()
+	lots.snapshot.Many, lots.snapshot.Devices = many(few.snapshot.Devices), nil
+	a, b := newTestExporter(t, few), newTestExporter(t, lots)
+	for _, target := range []string{"/metrics", "/", "/?q=floor", "/?verdict=banned", "/api/v1/devices", "/api/v1/devices?limit=3", "/api/v1/devices?q=10.0&limit=2",
+		"/api/v1/devices?verdict=unknown&state=present", "/api/v1/sd"} {
+		want, got := ownLines(request(a, "GET", target, "")), ownLines(request(b, "GET", target, ""))
+		if got != want {
+			t.Errorf("%s: of many\n%s\nof few\n%s", target, got, want)
+		}
+	}
+}
+
+// ownLines leaves out what the runtime counts.
+func ownLines(w *httptest.ResponseRecorder) string {
+	var own []string
+	for line := range strings.Lines(w.Body.String()) {
+		if !strings.Contains(line, "go_") && !strings.Contains(line, "process_") && !strings.Contains(line, "promhttp_") {
+			own = append(own, line)
+		}
+	}
+	return strings.Join(own, "")
 }
 
 func BenchmarkScrape(b *testing.B) {

@@ -19,6 +19,9 @@ type Snapshot struct {
 	// Devices are all devices of the inventory, removed and unclassified
 	// ones included.
 	Devices []inventory.Device
+	// Many stands in the place of Devices where a slice of them all would
+	// cost too much memory.
+	Many Many
 	// Policies are the active ones, in the order of the config.
 	Policies []Policy
 	// Makers and Brands are the canonical names of the rule set and the

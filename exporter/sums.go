@@ -24,7 +24,8 @@ type sums struct {
 	// DESIGN section 7; dropped is how many did not.
 	series  []*inventory.Device
 	dropped int
-	// byID is the order in which lists and cursors run.
+	// byID is the order in which lists and cursors run; empty where the
+	// devices are many.
 	byID []*inventory.Device
 }
 
@@ -49,6 +50,7 @@ type verdictKey struct {
 type sumCache struct {
 	mu       sync.Mutex
 	devices  []inventory.Device
+	changes  uint64 // of the many
 	policies []Policy
 	makers   []string
 	brands   []string
@@ -63,12 +65,14 @@ type sumCache struct {
 func (c *sumCache) of(s *Snapshot) *sums {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sums != nil && sameSlice(c.devices, s.Devices) && slices.EqualFunc(c.policies, s.Policies, samePolicy) &&
+	changes := s.changes()
+	if c.sums != nil && c.changes == changes && sameSlice(c.devices, s.Devices) && slices.EqualFunc(c.policies, s.Policies, samePolicy) &&
 		slices.Equal(c.makers, s.Makers) && slices.Equal(c.brands, s.Brands) &&
 		c.settings.DeviceSeries == s.Settings.DeviceSeries && c.settings.MaxDeviceSeries == s.Settings.MaxDeviceSeries {
 		return c.sums
 	}
 	c.devices, c.policies, c.makers, c.brands, c.settings = s.Devices, s.Policies, s.Makers, s.Brands, s.Settings
+	c.changes = changes
 	c.sums = count(s)
 	return c.sums
 }
@@ -101,8 +105,13 @@ func count(s *Snapshot) *sums {
 		t.byID[i] = d
 		chosen.offer(d, c.add(d))
 	}
+	if s.Many != nil {
+		chosen.passing = true
+		s.Many.EachBrief(func(d *inventory.Device) bool { chosen.offer(d, c.add(d)); return true })
+	}
 	c.into(t)
 	t.series, t.dropped = chosen.result()
+	s.complete(t.series)
 	if !slices.IsSortedFunc(t.byID, byID) {
 		slices.SortFunc(t.byID, byID)
 	}

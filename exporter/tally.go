@@ -142,6 +142,7 @@ type seriesChoice struct {
 	limit   int
 	offered int
 	kept    []ranked
+	passing bool // what is offered is there for the call only
 }
 
 type ranked struct {
@@ -187,11 +188,19 @@ func (c *seriesChoice) offer(d *inventory.Device, worst int) {
 	one := ranked{d, rank}
 	switch {
 	case len(c.kept) < c.limit:
-		heap.Push(c, one)
+		heap.Push(c, c.held(one))
 	case one.before(c.kept[0]):
-		c.kept[0] = one
+		c.kept[0] = c.held(one)
 		heap.Fix(c, 0)
 	}
+}
+
+func (c *seriesChoice) held(r ranked) ranked {
+	if c.passing {
+		own := *r.device
+		r.device = &own
+	}
+	return r
 }
 
 func (c *seriesChoice) result() (series []*inventory.Device, dropped int) {

@@ -38,6 +38,8 @@ type overview struct {
 	States    []choice
 	Classes   []choice
 	ExportURL string
+
+	device func(id string) (inventory.Device, bool) // with its reasons
 }
 
 // tile is one count of the first screen.
@@ -86,7 +88,7 @@ func (x *Exporter) overviewPage(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "invalid", err.Error())
 		return
 	}
-	v := overview{frame: x.frame(w, r, "devices")}
+	v := overview{frame: x.frame(w, r, "devices"), device: x.agent.Device}
 	v.Title = v.T("Devices")
 	t := x.cache.of(v.S)
 	v.tiles(t)
@@ -173,22 +175,38 @@ func (v *overview) form(query url.Values, t *sums) {
 // Without a filter it leaves out what was removed and what nothing suggests
 // to be a camera.
 func (v *overview) list(t *sums, f *filter, query url.Values) {
+	wanted := func(d *inventory.Device) bool {
+		hidden := !v.Filter.Any && (d.State == inventory.Removed || worstVerdict(d) == policy.Unclassified)
+		return !hidden && f.matches(d)
+	}
 	var found []*inventory.Device
 	for _, d := range t.byID {
-		if !v.Filter.Any && (d.State == inventory.Removed || worstVerdict(d) == policy.Unclassified) {
-			continue
-		}
-		if f.matches(d) {
+		if wanted(d) {
 			found = append(found, d)
 		}
 	}
 	sortForReaders(found)
 	v.Total = len(found)
+	var many *ranks
+	if v.S.Many != nil {
+		many = rank(v.S.Many, f.q == "", wanted)
+		v.Total = many.total
+	}
 	number, _ := strconv.Atoi(query.Get("page")) // anything but a number is the first page
 	number = max(1, min(number, (v.Total+rowsPerPage-1)/rowsPerPage))
 	start := min((number-1)*rowsPerPage, v.Total)
 	end := min(start+rowsPerPage, v.Total)
-	for _, d := range found[start:end] {
+	if many != nil {
+		found = many.part(v.S.Many, start, end)
+	} else {
+		found = found[start:end]
+	}
+	for _, d := range found {
+		if v.S.Many != nil {
+			if full, ok := v.device(d.ID); ok {
+				d = &full
+			}
+		}
 		v.Rows = append(v.Rows, v.row(d))
 	}
 	v.First, v.Last = start+1, end

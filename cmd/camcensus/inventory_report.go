@@ -15,7 +15,6 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"go.uber.org/zap"
 
-	"camcensus/internal/agent"
 	"camcensus/internal/inventory"
 )
 
@@ -149,7 +148,7 @@ func (f *inventoryFlags) exportStored(ctx context.Context, dir string, w io.Writ
 	}
 	o.Report = j.ReportFacts(version)
 	o.Report.Property, o.Report.Organisation, o.Report.Contact = c.Site.Property, c.Site.Organisation, c.Site.Contact
-	o.Report.UnassessedChannels, o.Report.RecordersChannelsUnknown = agent.Unassessed(inv.Devices())
+	o.Report.UnassessedChannels, o.Report.RecordersChannelsUnknown = inv.Channels()
 	o.Report.Notes = []string{inventory.NoteWithoutAgent}
 	return errors.Join(inv.Export(ctx, w, o), inv.Close())
 }

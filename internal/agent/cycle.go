@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -24,6 +25,7 @@ func (a *Agent) cycles(ctx context.Context) error {
 		begun := a.now()
 		if !a.silent() {
 			a.cycle(ctx)
+			runtime.GC()         // empties the pools, which outlive one collection
 			debug.FreeOSMemory() // most of the time between two cycles nothing is allocated
 		}
 		if ctx.Err() != nil {
@@ -95,7 +97,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.crowds.forget(a.now())
 	a.stream.status()
 	a.log.Info("cycle done", zap.Int("cycle", number), zap.Duration("took", a.now().Sub(begun).Round(time.Millisecond)),
-		zap.Int("devices", len(a.inventory.Devices())), zap.Int("networks_covered", len(end.Covered)))
+		zap.Int("devices", a.inventory.Len()), zap.Int("networks_covered", len(end.Covered)))
 }
 
 // askSources lets every source put its questions, all at the same time: Wire
@@ -122,7 +124,7 @@ func (a *Agent) askSources(ctx context.Context, number int) {
 func (a *Agent) knownAddrs() []netip.Addr {
 	var out []netip.Addr
 	scope := a.wire.Scope()
-	for _, d := range a.inventory.Devices() {
+	for d := range a.inventory.All() {
 		if d.State == inventory.Removed || d.Reachability != "ip" {
 			continue
 		}
@@ -142,7 +144,7 @@ func (a *Agent) knownAddrs() []netip.Addr {
 // offerKnown queues hosts whose last questioning is identify_interval ago.
 func (a *Agent) offerKnown() {
 	interval, now := a.config().Discovery.IdentifyInterval.D(), a.now()
-	for _, d := range a.inventory.Devices() {
+	for d := range a.inventory.All() {
 		if d.State != inventory.Present || d.Reachability != "ip" || len(d.IPs) == 0 {
 			continue
 		}
@@ -158,7 +160,7 @@ func (a *Agent) offerKnown() {
 // stillKnown tells which addresses the inventory still has.
 func (a *Agent) stillKnown() func(netip.Addr) bool {
 	known := map[string]bool{}
-	for _, d := range a.inventory.Devices() {
+	for d := range a.inventory.All() {
 		for _, ip := range d.IPs {
 			known[ip] = true
 		}
@@ -205,7 +207,7 @@ const blindFrom = 3
 
 func (a *Agent) presentIn(p netip.Prefix) int {
 	n := 0
-	for _, d := range a.inventory.Devices() {
+	for d := range a.inventory.All() {
 		if d.State == inventory.Present && len(d.IPs) > 0 {
 			if ip, err := netip.ParseAddr(d.IPs[0]); err == nil && p.Contains(ip) {
 				n++
@@ -261,7 +263,7 @@ func (a *Agent) checkPresence(ctx context.Context) {
 
 func (a *Agent) checkNetwork(ctx context.Context, n discovery.Network, since time.Time) {
 	c := discovery.Coverage{Network: n.Prefix, Source: "sweep"}
-	for _, d := range a.inventory.Devices() {
+	for d := range a.inventory.All() {
 		if d.State == inventory.Removed || len(d.IPs) == 0 {
 			continue
 		}
@@ -274,7 +276,7 @@ func (a *Agent) checkNetwork(ctx context.Context, n discovery.Network, since tim
 			c.Answered++
 			continue
 		}
-		if a.answersStill(ctx, d, ip) {
+		if a.answersStill(ctx, *d, ip) {
 			c.Answered++
 		}
 	}

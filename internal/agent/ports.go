@@ -41,7 +41,7 @@ func (p *switchPorts) of(mac net.HardwareAddr) string {
 // switch's word that it knows a MAC is no sign of life: the device's last one
 // stays as it was.
 func (a *Agent) placeDevices() {
-	for _, d := range a.inventory.Devices() {
+	for d := range a.inventory.All() {
 		for _, text := range d.MACs {
 			mac, err := net.ParseMAC(text)
 			if err != nil {

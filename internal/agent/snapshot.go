@@ -9,8 +9,6 @@ import (
 
 	"camcensus/discovery"
 	"camcensus/exporter"
-	"camcensus/fingerprint"
-	"camcensus/internal/inventory"
 )
 
 // Ready tells that the stored inventory is loaded.
@@ -21,17 +19,19 @@ func (a *Agent) Subscribe(ctx context.Context) <-chan exporter.StreamEvent {
 	return a.stream.subscribe(ctx)
 }
 
+// manyDevices is where a slice of all devices would cost too much memory.
+const manyDevices = 10000
+
 // Snapshot returns the present state; it never changes afterwards.
 func (a *Agent) Snapshot() *exporter.Snapshot {
 	c, j, scope, now := a.config(), a.judge(), a.wire.Scope(), a.now()
-	devices := a.inventory.Devices()
 	s := &exporter.Snapshot{
 		Taken: now, Started: a.start,
 		Version: exporter.Version{Version: a.opts.Version, Revision: a.opts.Revision, GoVersion: runtime.Version()},
 		Site: exporter.Site{
 			Name: c.Site.Name, Property: c.Site.Property, Organisation: c.Site.Organisation, Contact: c.Site.Contact,
 		},
-		Mode: string(c.Mode), Devices: devices,
+		Mode:     string(c.Mode),
 		Policies: j.policySummaries(), Makers: j.rules.Makers(), Brands: j.rules.Brands(),
 		Networks: a.networks(scope, now), Interfaces: a.interfaces(scope), Sources: a.sourceStates(),
 		Probes: a.counts.probeCounts(), NotInScope: scope.NotInScope, Notes: a.notes(scope),
@@ -50,7 +50,12 @@ func (a *Agent) Snapshot() *exporter.Snapshot {
 	for _, e := range scope.Exclusions {
 		s.Exclusions = append(s.Exclusions, exporter.Exclusion{Match: e.Match, Reason: e.Reason, By: e.By})
 	}
-	s.Unassessed, s.ChannelsUnknown = Unassessed(devices)
+	if a.opts.StoragePath != "" && a.inventory.Len() > manyDevices {
+		s.Many = a.inventory
+	} else {
+		s.Devices = a.inventory.Devices()
+	}
+	s.Unassessed, s.ChannelsUnknown = a.inventory.Channels()
 	return s
 }
 
@@ -156,33 +161,6 @@ func (a *Agent) storage() exporter.Storage {
 		Created: a.inventory.Created(), LastCommit: h.LastCommit, Errors: h.Errors, Problem: h.Problem,
 		ChainLength: length, ChainHead: head,
 	}
-}
-
-// Unassessed counts the channels that recorders declare, less the cameras
-// that a recorder's own address relays, and the recorders that do not say.
-func Unassessed(devices []inventory.Device) (channels, silent int) {
-	left := map[string]int{} // channels, by a recorder's latest address
-	for i := range devices {
-		switch d := &devices[i]; {
-		case d.State == inventory.Removed || d.Class != fingerprint.ClassRecorder:
-		case d.Channels < 0 || len(d.IPs) == 0:
-			silent++
-		default:
-			left[d.IPs[0]] += d.Channels
-		}
-	}
-	if len(left) == 0 {
-		return 0, silent
-	}
-	for i := range devices {
-		if d := &devices[i]; d.Class == fingerprint.ClassCamera && d.State != inventory.Removed && len(d.IPs) > 0 && left[d.IPs[0]] > 0 {
-			left[d.IPs[0]]--
-		}
-	}
-	for _, n := range left {
-		channels += n
-	}
-	return channels, silent
 }
 
 func (r *reloadState) state() exporter.Config {

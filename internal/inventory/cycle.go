@@ -249,8 +249,11 @@ func (i *Inventory) Rejudge() int {
 	}
 	i.mu.RUnlock()
 	slices.Sort(ids)
-	for _, id := range ids {
+	for n, id := range ids {
 		i.rejudge(id)
+		if n%64 == 0 {
+			i.relieve()
+		}
 	}
 	return len(ids)
 }

@@ -28,11 +28,14 @@ func (i *Inventory) edit(what, id, by string, change func(e *entry, now time.Tim
 	if err != nil {
 		return fmt.Errorf("inventory: %s %s: %w", what, id, err)
 	}
-	if err := i.Sync(); err != nil {
+	if err := i.await(waiter{all: wide[what]}); err != nil {
 		return fmt.Errorf("inventory: %s %s: %w: %w", what, id, ErrDeferred, err)
 	}
 	return nil
 }
+
+// wide are the edits that change more than the one device.
+var wide = map[string]bool{"merge": true, "split": true}
 
 func (i *Inventory) change(id, by string, change func(e *entry, now time.Time) error) error {
 	switch e := i.find(id); {
@@ -43,7 +46,9 @@ func (i *Inventory) change(id, by string, change func(e *entry, now time.Time) e
 	case e == nil:
 		return ErrNoDevice
 	default:
-		return change(e, i.now())
+		err := change(e, i.now())
+		i.store.hurry(e)
+		return err
 	}
 }
 

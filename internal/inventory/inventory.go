@@ -189,21 +189,6 @@ func (i *Inventory) Devices() []Device {
 	return s.devices
 }
 
-// Each shows every device, without Reasons and Contradictions, until yield returns false. yield must not call the inventory.
-func (i *Inventory) Each(yield func(*Device) bool) {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	for _, e := range i.order {
-		if e.gone {
-			continue
-		}
-		d := i.public(e, false)
-		if !yield(&d) {
-			return
-		}
-	}
-}
-
 // Device returns one device with its reasons, by its id or by one that was
 // merged into it.
 func (i *Inventory) Device(id string) (Device, bool) {

@@ -68,17 +68,13 @@ func TestNamesOfPhonesAreNotKept(t *testing.T) {
 func TestMergedPhonesLeaveNothing(t *testing.T) {
 	s := newSite(t, Options{Dir: t.TempDir(), Retention: DefaultRetention, DetailLimit: 10})
 	udn := "uuid:4d696e69-444c-164e-9d41-b8ca3a112233"
-	for n, hw := range []string{"02:11:22:33:44:55", "00:1b:21:33:44:55"} {
-		o := Observation{
-			Time: s.clock.now(), Source: "ssdp", IP: ip("10.0.0.7").Next(), MAC: mac(hw), Hostname: "Annas-PC",
+	s.see("10.0.0.9", "")
+	for _, hw := range []string{"02:11:22:33:44:55", "00:1b:21:33:44:55"} {
+		s.see("10.0.0.9", hw)
+		id := s.Observe(Observation{
+			Time: s.clock.now(), Source: "ssdp", IP: ip("10.0.0.9"), MAC: mac(hw), Hostname: "Annas-PC",
 			Evidence: []fingerprint.Evidence{{Source: "ssdp", Field: "friendly_name", Value: "Annas-PC"}, {Source: "ssdp", Field: "udn", Value: udn}},
-		}
-		if n == 0 {
-			o.MAC = nil
-			s.Observe(o)
-			o.MAC = mac(hw)
-		}
-		id := s.Observe(o).Device
+		}).Device
 		s.Commit(id, fingerprint.Identity{Class: fingerprint.ClassUnknown}, []policy.Verdict{{Policy: "x", Verdict: policy.Unclassified}}, s.clock.now())
 	}
 	s.end(lan)

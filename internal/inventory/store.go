@@ -34,9 +34,12 @@ type store struct {
 	write *sql.DB // one connection
 	read  *sql.DB // read-only
 
+	evidence *sql.Stmt // of prepared; goes when that is closed
+	prepared *sql.DB
+
 	pending  pending
 	wake     chan struct{}
-	syncs    chan chan error
+	waiting  chan waiter
 	stop     chan struct{}
 	stopped  chan struct{}
 	checking chan struct{}
@@ -66,7 +69,7 @@ func (i *Inventory) Health() Health {
 		return Health{}
 	}
 	h := i.store.health
-	h.Pending = len(i.store.pending.entries) + len(i.store.pending.events) + len(i.store.pending.ops)
+	h.Pending = len(i.store.pending.entries) + len(i.store.pending.urgent) + len(i.store.pending.events) + len(i.store.pending.ops)
 	if st, err := os.Stat(i.store.path); err == nil {
 		h.Bytes = st.Size()
 	}
@@ -87,7 +90,7 @@ func (i *Inventory) openStore(ctx context.Context) error {
 	}
 	s := &store{
 		inv: i, path: filepath.Join(i.opt.Dir, FileName), lock: lock,
-		wake: make(chan struct{}, 1), syncs: make(chan chan error), stop: make(chan struct{}), stopped: make(chan struct{}),
+		wake: make(chan struct{}, 1), waiting: make(chan waiter), stop: make(chan struct{}), stopped: make(chan struct{}),
 		checking: make(chan struct{}), corrupt: make(chan error, 1),
 	}
 	s.health.Path = s.path
@@ -336,11 +339,25 @@ func quickCheck(ctx context.Context, db *sql.DB) error {
 // cold reads a device's evidence; nil when there is none.
 func (s *store) cold(no int64) []byte {
 	var form []byte
-	err := s.read.QueryRow("SELECT form FROM evidence WHERE no = ?", no).Scan(&form)
+	err := s.prepare()
+	if err == nil {
+		err = s.evidence.QueryRow(no).Scan(&form)
+	}
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		s.failed("read evidence", err)
 	}
 	return form
+}
+
+// prepare readies the one query that is asked a thousand times for one page.
+func (s *store) prepare() (err error) {
+	if s.prepared == s.read {
+		return nil
+	}
+	if s.evidence, err = s.read.Prepare("SELECT form FROM evidence WHERE no = ?"); err == nil {
+		s.prepared = s.read
+	}
+	return err
 }
 
 // failed notes trouble; it is logged when it begins and when it ends.

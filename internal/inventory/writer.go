@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,6 +28,7 @@ type op struct {
 // pending is what awaits the writer.
 type pending struct {
 	entries []*entry
+	urgent  []*entry // somebody waits for them
 	events  []Event
 	owners  []int64 // of the events
 	flying  []Event // in the transaction that runs now
@@ -51,6 +51,7 @@ type row struct {
 
 type batch struct {
 	rows   []row
+	next   int // how many of them are not urgent
 	events []Event
 	owners []int64
 	ops    []op
@@ -129,24 +130,20 @@ func (s *store) run() {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	for {
-		var asked []chan error
+		var asked []waiter
 		select {
 		case <-s.wake:
 			timer.Reset(gather)
 			continue
 		case <-timer.C:
-		case c := <-s.syncs:
-			asked = append(asked, c)
+		case w := <-s.waiting:
+			asked = append(asked, s.queued(w))
 		case why := <-s.corrupt:
 			s.begin(why)
 		case <-s.stop:
 			return
 		}
-		err := s.flush()
-		for _, c := range asked {
-			c <- err
-		}
-		if err != nil {
+		if err := s.flush(asked); err != nil {
 			timer.Reset(wait)
 			wait = min(2*wait, retryLast)
 			continue
@@ -155,8 +152,14 @@ func (s *store) run() {
 	}
 }
 
-// flush writes all that is pending.
-func (s *store) flush() error {
+// flush writes all that is pending, and tells those who wait as soon as what
+// they wait for is on disk.
+func (s *store) flush(asked []waiter) (err error) {
+	defer func() {
+		for _, w := range asked {
+			w.done <- err
+		}
+	}()
 	if err := s.reconnect(); err != nil {
 		s.inv.mu.Lock()
 		s.failed("open", err)
@@ -164,19 +167,26 @@ func (s *store) flush() error {
 		return err
 	}
 	for {
+		asked = append(asked, s.newWaiters()...)
 		b := s.take()
 		if b == nil {
 			return nil
 		}
 		err := s.commit(b)
 		s.settle(b, err)
-		if err == nil {
-			continue
+		if err != nil {
+			if isCorrupt(err) {
+				s.begin(err)
+			}
+			return err
 		}
-		if isCorrupt(err) {
-			s.begin(err)
+		waiting := asked[:0]
+		for _, w := range asked {
+			if !w.served(b) {
+				waiting = append(waiting, w)
+			}
 		}
-		return err
+		asked = waiting
 	}
 }
 
@@ -186,15 +196,20 @@ func (s *store) take() *batch {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	p := &s.pending
-	if len(p.entries)+len(p.events)+len(p.ops) == 0 {
+	if len(p.entries)+len(p.urgent)+len(p.events)+len(p.ops) == 0 {
 		return nil
 	}
 	n := min(len(p.entries), maxBatch)
-	b := &batch{rows: make([]row, n), ops: p.ops, events: p.events, owners: p.owners, counts: map[string]uint64{}}
-	for k, e := range p.entries[:n] {
-		b.rows[k] = i.row(e)
+	b := &batch{rows: make([]row, 0, n+len(p.urgent)), next: n, ops: p.ops, events: p.events, owners: p.owners, counts: map[string]uint64{}}
+	for _, e := range p.urgent {
+		b.rows = append(b.rows, i.row(e))
 	}
-	p.entries = p.entries[n:]
+	for _, e := range p.entries[:n] {
+		if e.dirty {
+			b.rows = append(b.rows, i.row(e))
+		}
+	}
+	p.entries, p.urgent = p.entries[n:], nil
 	p.ops, p.events, p.owners, p.flying = nil, nil, nil, b.events
 	for _, e := range b.events {
 		b.counts[e.Event] = i.chain.counts[e.Event]
@@ -401,21 +416,6 @@ func (s *store) begin(why error) {
 		i.enqueue(e)
 	}
 	s.ring()
-}
-
-// Sync waits until all that was done so far is on disk; in memory it returns
-// at once.
-func (i *Inventory) Sync() error {
-	if i.store == nil {
-		return nil
-	}
-	done := make(chan error, 1)
-	select {
-	case i.store.syncs <- done:
-		return <-done
-	case <-i.store.stopped:
-		return errors.New("the inventory is closed")
-	}
 }
 
 // Close writes what is pending and gives the lock back.

@@ -1,0 +1,83 @@
+package inventory
+
+import (
+	"errors"
+	"slices"
+)
+
+// waiter is somebody who waits until what was done so far is on disk.
+type waiter struct {
+	done chan error
+	all  bool // not what is urgent only
+	rows int  // that were in the queue before
+}
+
+// Sync waits until all that was done so far is on disk; in memory it returns
+// at once.
+func (i *Inventory) Sync() error { return i.await(waiter{all: true}) }
+
+func (i *Inventory) await(w waiter) error {
+	if i.store == nil {
+		return nil
+	}
+	w.done = make(chan error, 1)
+	select {
+	case i.store.waiting <- w:
+		return <-w.done
+	case <-i.store.stopped:
+		return errors.New("the inventory is closed")
+	}
+}
+
+// hurry puts a changed device before all that waits to be written.
+func (s *store) hurry(e *entry) {
+	if s == nil || !e.dirty || slices.Contains(s.pending.urgent, e) {
+		return
+	}
+	s.pending.urgent = append(s.pending.urgent, e)
+}
+
+// relieve waits while very much awaits writing: what is not on disk yet is
+// kept decoded.
+func (i *Inventory) relieve() {
+	if i.store == nil {
+		return
+	}
+	i.mu.RLock()
+	much := len(i.store.pending.entries) > maxWarm
+	i.mu.RUnlock()
+	if much {
+		_ = i.Sync() // a disk that fails is told elsewhere
+	}
+}
+
+// queued notes how much goes before a waiter.
+func (s *store) queued(w waiter) waiter {
+	s.inv.mu.RLock()
+	defer s.inv.mu.RUnlock()
+	if w.all {
+		w.rows = len(s.pending.entries)
+	}
+	return w
+}
+
+// newWaiters are those who came while a batch was written.
+func (s *store) newWaiters() (list []waiter) {
+	for {
+		select {
+		case w := <-s.waiting:
+			list = append(list, s.queued(w))
+		default:
+			return list
+		}
+	}
+}
+
+// served tells a waiter, once what he waits for is on disk.
+func (w *waiter) served(b *batch) bool {
+	if w.rows -= b.next; w.rows > 0 {
+		return false
+	}
+	w.done <- nil
+	return true
+}

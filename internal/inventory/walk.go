@@ -1,0 +1,124 @@
+package inventory
+
+import (
+	"iter"
+	"slices"
+
+	"camcensus/fingerprint"
+)
+
+// Changes grows with every visible change of a device.
+func (i *Inventory) Changes() uint64 {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.changes
+}
+
+// Each shows every device, oldest first, without Reasons and Contradictions,
+// until yield returns false. The device is yield's for the call only; yield
+// must not call the inventory.
+func (i *Inventory) Each(yield func(*Device) bool) {
+	i.walk(yield, func(e *entry, d *Device) { *d = i.public(e, false) })
+}
+
+// EachBrief is Each without addresses, MACs and exceptions: what counting
+// needs, and no allocation.
+func (i *Inventory) EachBrief(yield func(*Device) bool) {
+	i.walk(yield, i.brief)
+}
+
+func (i *Inventory) walk(yield func(*Device) bool, show func(*entry, *Device)) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	d := &Device{}
+	for _, e := range i.order {
+		if e.gone {
+			continue
+		}
+		if show(e, d); !yield(d) {
+			return
+		}
+	}
+}
+
+func (i *Inventory) brief(e *entry, d *Device) {
+	c := e.claims
+	*d = Device{
+		ID: e.id, Site: i.opt.Site, Hostnames: e.hostnames, Interface: e.where.iface, Reachability: e.where.reach, SwitchPort: e.where.port,
+		Manufacturer: c.manufacturer, Brand: c.brand, Model: c.model, Firmware: c.firmware,
+		Serial: e.serial, Class: c.class, Certainty: c.certainty, Channels: c.channels, State: e.state, Sources: e.sources,
+		FirstSeen: at(e.first), LastSeen: at(e.last), Returned: at(e.returned), Verdicts: e.verdicts,
+	}
+	if p := e.people; p != nil {
+		d.Verdicts = i.excepted(e)
+		d.Determination, d.Annotations, d.Removal = p.determination, p.annotations, p.removal
+	}
+}
+
+// Plain is Device without Reasons and Contradictions, which would have to be
+// read from the store.
+func (i *Inventory) Plain(id string) (Device, bool) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	e := i.find(id)
+	if e == nil {
+		return Device{}, false
+	}
+	return i.public(e, false), true
+}
+
+// All walks over the devices of this moment, oldest first, without Reasons and
+// Contradictions. The loop may call the inventory; a device is the loop's for
+// one turn only.
+func (i *Inventory) All() iter.Seq[*Device] {
+	return func(yield func(*Device) bool) {
+		i.mu.Lock()
+		list := slices.Clone(i.sorted())
+		i.mu.Unlock()
+		d := &Device{}
+		for _, e := range list {
+			i.mu.RLock()
+			gone := e.gone
+			if !gone {
+				*d = i.public(e, false)
+			}
+			i.mu.RUnlock()
+			if !gone && !yield(d) {
+				return
+			}
+		}
+	}
+}
+
+// Channels counts the channels that recorders declare, less the cameras that a
+// recorder's own address relays, and the recorders that do not say.
+func (i *Inventory) Channels() (unassessed, silent int) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	for _, e := range i.order {
+		switch {
+		case e.gone || e.state == Removed || e.claims.class != fingerprint.ClassRecorder:
+		case e.claims.channels < 0:
+			silent++
+		default:
+			unassessed += max(0, e.claims.channels-i.relayed(e))
+		}
+	}
+	return unassessed, silent
+}
+
+// relayed counts the cameras that share an address of a recorder.
+func (i *Inventory) relayed(recorder *entry) int {
+	seen := map[*entry]bool{}
+	for _, b := range recorder.bindings {
+		if !b.live {
+			continue
+		}
+		for _, e := range i.at(b.ip) {
+			if e.claims.class == fingerprint.ClassCamera && e.state != Removed {
+				seen[e] = true
+			}
+		}
+	}
+	return len(seen)
+}
