@@ -115,7 +115,23 @@ func runAgent(ctx context.Context, a *agent.Agent, pages http.Handler) error {
 	g.Go(func() error { return a.ServeSocket(ctx, pages) })
 	g.Go(func() error { reloadOnHangup(ctx, a); return nil })
 	g.Go(func() error { notifySystemd(ctx); return nil })
+	g.Go(func() error { staySmall(ctx); return nil })
 	return g.Wait()
+}
+
+// staySmall gives back what starting up has used, and then what cycles use.
+func staySmall(ctx context.Context) {
+	wait := time.NewTimer(20 * time.Second)
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wait.C:
+			leaveProgramPages()
+			wait.Reset(10 * time.Minute)
+		}
+	}
 }
 
 // frontDoor answers 503 until the agent's pages are there.

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// leaveProgramPages leaves that to the system.
+func leaveProgramPages() {}
