@@ -19,6 +19,10 @@ type options struct {
 	device string // best effort: sends and receives on this interface only
 }
 
+// receiveBuffer holds the answers of a thousand devices to one question, all
+// of which may come while this machine is busy.
+const receiveBuffer = 4 << 20
+
 // setOptions keeps a socket to the groups it joined itself: without
 // IP_MULTICAST_ALL=0 it would hear what any process of the machine joined on
 // any interface.
@@ -36,6 +40,10 @@ func setOptionsOn(fd int, o options) error {
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1); err != nil {
 		return fmt.Errorf("SO_BROADCAST: %w", err)
+	}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
+		// Without CAP_NET_ADMIN the system's limit (net.core.rmem_max) holds.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
 	}
 	level, all := unix.IPPROTO_IP, unix.IP_MULTICAST_ALL
 	if o.v6 {
