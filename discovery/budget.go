@@ -3,12 +3,11 @@ package discovery
 import (
 	"context"
 	"hash/fnv"
+	"math"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // The allowances of DESIGN section 10, per cycle.
@@ -24,44 +23,85 @@ const (
 
 // Pace is a ceiling in packets per second. Wire holds the one over all
 // sources together; a source may keep a lower one of its own.
+//
+// Who waits first goes first, and what a turn costs is taken when it has come:
+// turns that a busy machine let pass are lost, never made up for by a burst.
 type Pace struct {
-	limiter *rate.Limiter
+	turn chan struct{} // holds one token while nobody waits
+
+	mu     sync.Mutex
+	rate   float64 // packets per second, 0 = no limit
+	burst  float64
+	tokens float64
+	last   time.Time // when tokens was right
 }
 
 // NewPace returns a ceiling; 0 is none.
 func NewPace(perSecond float64) *Pace {
-	p := &Pace{limiter: rate.NewLimiter(rate.Inf, 1)}
+	p := &Pace{turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
 	p.Set(perSecond)
+	p.tokens = p.burst
 	return p
 }
 
 // Set lets a little less than the ceiling through, so that the ceiling holds
 // over any second although a burst is allowed and the system's timers jitter:
-// 97 % of the rate, and a burst of 2 % of it (20 ms).
+// 95 % of the rate, and a burst of 2 % of it (20 ms).
 func (p *Pace) Set(perSecond float64) {
-	if perSecond <= 0 {
-		p.limiter.SetLimit(rate.Inf)
-		return
-	}
-	p.limiter.SetBurst(max(1, int(perSecond*0.02)))
-	p.limiter.SetLimit(rate.Limit(perSecond * 0.97))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate, p.burst = max(0, perSecond*0.95), max(1, math.Floor(perSecond*0.02))
+	p.tokens = min(p.tokens, p.burst)
 }
 
 // Wait returns when n packets may leave.
 func (p *Pace) Wait(ctx context.Context, n int) error {
-	for n > 0 {
-		if p.limiter.Limit() == rate.Inf {
+	if p.unlimited() {
+		return ctx.Err()
+	}
+	select {
+	case <-p.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { p.turn <- struct{}{} }()
+	for {
+		wait := p.take(&n)
+		if n <= 0 {
 			return ctx.Err()
 		}
-		part := min(n, p.limiter.Burst())
-		turn := p.limiter.ReserveN(time.Now(), part)
-		if err := sleep(ctx, turn.Delay()); err != nil {
-			turn.Cancel()
+		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
-		n -= part
 	}
-	return nil
+}
+
+func (p *Pace) unlimited() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rate == 0
+}
+
+// take lets as many of n leave as may now, and says how long to wait for the
+// rest, or for a burst of it.
+func (p *Pace) take(n *int) (wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rate == 0 {
+		*n = 0
+		return 0
+	}
+	now := time.Now()
+	if !p.last.IsZero() {
+		p.tokens = min(p.burst, p.tokens+now.Sub(p.last).Seconds()*p.rate)
+	}
+	p.last = now
+	whole := min(*n, int(p.tokens))
+	p.tokens -= float64(whole)
+	*n -= whole
+	need := min(float64(*n), p.burst) - p.tokens
+	return time.Duration(need/p.rate*float64(time.Second)) + time.Microsecond
 }
 
 // budget keeps what hosts and groups were asked in this cycle, and which

@@ -55,12 +55,25 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 		s.ask(window, i, conns, &senders)
 	}
 	unicast := s.askHosts(ctx, sink)
-	s.wait(window, s.talk.Window)
+	// The window is counted from the last question: a low rate delays them.
 	senders.Wait()
+	s.wait(window, s.talk.tail())
 	closeWindow()
 	receivers.Wait()
 	<-unicast
 	return nil
+}
+
+// tail is how much of the window is left after the last question, when none is
+// delayed.
+func (c Conversation) tail() time.Duration {
+	last := time.Duration(0)
+	for _, q := range c.Questions {
+		if at := q.At(); len(at) > 0 {
+			last = max(last, at[len(at)-1])
+		}
+	}
+	return max(time.Second, c.Window-last)
 }
 
 // wait lasts as long as d, unless nothing is sent at all.
