@@ -122,13 +122,13 @@ func (f *filter) matchesVerdict(d *inventory.Device) bool {
 func (f *filter) found(d *inventory.Device) bool {
 	for _, text := range [...]string{d.ID, d.Manufacturer, d.Brand, d.Model, d.Firmware, d.Serial, d.SwitchPort,
 		d.Annotations.Location, d.Annotations.Owner, d.Annotations.Note} {
-		if strings.Contains(strings.ToLower(text), f.q) {
+		if containsFold(text, f.q) {
 			return true
 		}
 	}
 	for _, texts := range [...][]string{d.IPs, d.MACs, d.Hostnames} {
 		for _, text := range texts {
-			if strings.Contains(strings.ToLower(text), f.q) {
+			if containsFold(text, f.q) {
 				return true
 			}
 		}
@@ -136,6 +136,31 @@ func (f *filter) found(d *inventory.Device) bool {
 	return f.bareQ != "" && slices.ContainsFunc(d.MACs, func(mac string) bool {
 		return strings.Contains(strings.ReplaceAll(strings.ToLower(mac), ":", ""), f.bareQ)
 	})
+}
+
+// containsFold tells whether text holds q, which is in lower case; it copies
+// nothing, since a search looks at every text of a hundred thousand devices.
+func containsFold(text, q string) bool {
+	if !plainASCII(text) {
+		return strings.Contains(strings.ToLower(text), q)
+	}
+	for from := 0; from+len(q) <= len(text); from++ {
+		n := 0
+		for n < len(q) && lowerByte(text[from+n]) == q[n] {
+			n++
+		}
+		if n == len(q) {
+			return true
+		}
+	}
+	return false
+}
+
+func lowerByte(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // deviceList is a page of devices.

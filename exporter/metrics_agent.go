@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"maps"
+	"strconv"
 
 	"camcensus/internal/inventory"
 
@@ -108,8 +109,18 @@ func (e *emitter) cycle(c Cycle) {
 func (e *emitter) upkeep(s *Snapshot) {
 	e.time(nameInventoryCreated, s.Storage.Created)
 	e.gauge(nameAuditChainEvents, float64(s.Storage.ChainLength))
+	e.gauge(nameAuditChainHead, chainHead(s.Storage.ChainHead))
 	e.counter(nameStorageErrors, s.Storage.Errors)
 	e.time(nameStorageLastCommit, s.Storage.LastCommit)
 	e.gauge(nameConfigReloadOK, bit(s.Config.LastReloadSuccessful))
 	e.time(nameConfigReloadTime, s.Config.LastReloadSuccess)
+}
+
+// chainHead is as much of the head as a metric's value holds exactly: 48 bits.
+func chainHead(hex string) float64 {
+	n, err := strconv.ParseUint(hex[:min(12, len(hex))], 16, 64)
+	if err != nil {
+		return 0
+	}
+	return float64(n)
 }

@@ -72,6 +72,7 @@ func TestMetricsHoldTheirPromises(t *testing.T) {
 		`camcensus_events_total{event="appeared"} 9`,
 		`camcensus_paused{reason="mode"} 0`,
 		`camcensus_audit_chain_events 12345`,
+		`camcensus_audit_chain_head 43794`,
 		`camcensus_capture_packets_dropped_total{interface="eth0"} 3`,
 		`camcensus_config_last_reload_successful 1`,
 	} {

@@ -46,6 +46,7 @@ const (
 
 	nameInventoryCreated  = "camcensus_inventory_created_timestamp_seconds"
 	nameAuditChainEvents  = "camcensus_audit_chain_events"
+	nameAuditChainHead    = "camcensus_audit_chain_head"
 	nameStorageErrors     = "camcensus_storage_errors_total"
 	nameStorageLastCommit = "camcensus_storage_last_commit_timestamp_seconds"
 
@@ -98,6 +99,7 @@ var definitions = []definition{
 	{namePaused, "1 when nothing is sent for that reason.", []string{"reason"}},
 	{nameInventoryCreated, "When the store was made.", nil},
 	{nameAuditChainEvents, "Events in the audit chain.", nil},
+	{nameAuditChainHead, "First 12 hexadecimal digits of the audit chain's head, as a number.", nil},
 	{nameStorageErrors, "Failed reads and writes of the store.", nil},
 	{nameStorageLastCommit, "When the store last committed.", nil},
 	{nameConfigReloadOK, "1 when the last reload of the config succeeded.", nil},

@@ -77,14 +77,14 @@ func (a *Agent) Annotate(device string, p exporter.AnnotationPatch, by string) e
 // edited judges the device anew, since a finding or a date may have changed,
 // and shows it.
 func (a *Agent) edited(device string, err error) error {
-	if err != nil {
+	if err != nil && !errors.Is(err, inventory.ErrDeferred) {
 		return explained(err)
 	}
 	a.assess(device)
 	if d, ok := a.inventory.Device(device); ok {
 		a.stream.device(d)
 	}
-	return nil
+	return explained(err)
 }
 
 // explained turns the inventory's errors into those the API knows.
@@ -97,7 +97,7 @@ func explained(err error) error {
 		return told{err, exporter.ErrNotFound}
 	case errors.Is(err, inventory.ErrInvalid), errors.As(err, &cursor):
 		return told{err, exporter.ErrInvalid}
-	case errors.Is(err, inventory.ErrReadOnly):
+	case errors.Is(err, inventory.ErrReadOnly), errors.Is(err, inventory.ErrDeferred):
 		return fmt.Errorf("%w: %w", exporter.ErrUnable, err)
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -26,7 +27,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { a.dailyHead(ctx); return nil })
-	g.Go(func() error { a.inventory.Rejudge(); return nil }) // the rules may be newer than the stored verdicts
+	g.Go(func() error {
+		a.inventory.Rejudge() // the rules may be newer than the stored verdicts
+		debug.FreeOSMemory()  // loading and judging leave much behind
+		return nil
+	})
 	g.Go(func() error { a.expireExceptions(ctx); return nil })
 	g.Go(func() error {
 		for sleep(ctx, crowdPatience/2) {

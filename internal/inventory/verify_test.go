@@ -53,6 +53,12 @@ func verify(t *testing.T, dir, head string, seq int64) *Verification {
 
 func TestVerifyHolds(t *testing.T) {
 	dir, head, seq := recorded(t)
+	if v := verify(t, dir, head[:minHead], seq); !v.OK() {
+		t.Errorf("the head as the metrics tell it: %+v", v)
+	}
+	if v := verify(t, dir, head[:4], seq); v.OK() {
+		t.Error("four digits are no proof")
+	}
 	if v := verify(t, dir, head, seq); !v.OK() || v.Length != 60 {
 		t.Fatalf("%+v", v)
 	}
