@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"camcensus/fingerprint"
@@ -78,23 +79,28 @@ func slicesWithout(parts []string, empty string) []string {
 	return out
 }
 
-// seen tells the best signs that speak for the maker in question.
+// seen tells the best signs that speak for the maker in question, one of each
+// group first: three signs of one kind convince less than one of each.
 func (p *Policy) seen(id fingerprint.Identity, w words) string {
-	maker := p.makerOf(id, "")
-	var out []string
+	maker, group := p.makerOf(id, ""), p.groupOf(id)
+	var told []fingerprint.Group
+	var first, more []string
 	for _, r := range id.Reasons {
-		if len(out) == maxSeen {
-			break
-		}
-		if maker != "" && r.Supports != maker && r.Supports != p.groupOf(id) {
+		if maker != "" && r.Supports != maker && r.Supports != group {
 			continue
 		}
+		text := r.Text
 		if w.lang == "fr" {
-			out = append(out, "Vu : "+r.Source+", "+r.Field+" « "+r.Value+" ».")
+			text = "Vu : " + r.Source + ", " + r.Field + " « " + r.Value + " »."
+		}
+		if slices.Contains(told, r.Group) {
+			more = append(more, text)
 			continue
 		}
-		out = append(out, r.Text)
+		told, first = append(told, r.Group), append(first, text)
 	}
+	out := append(first, more...)
+	out = out[:min(len(out), maxSeen)]
 	return strings.Join(out, " ")
 }
 
