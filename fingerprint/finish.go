@@ -197,7 +197,10 @@ func (s *state) supports(r *rule) string {
 func (s *state) addressReason(a addressSign, grade strength) Reason {
 	e, m := &s.ev[a.ev], s.set.makers[a.maker]
 	text := "Its hardware address " + e.Value + " is in a block registered to " + strings.TrimSuffix(a.registrant, ".") + "."
-	if m.makes != "cameras" {
+	switch {
+	case m.sellsOthers(""):
+		text += " That firm sells other makers' devices under its own label, so the address does not tell who made this one."
+	case m.makes != "cameras":
 		text += " That firm makes much besides cameras, so the address alone does not tell what this is."
 	}
 	return Reason{

@@ -34,7 +34,11 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 		if p.Acquired != nil && v.Measure != "prohibited" && v.Basis != "" {
 			parts = append(parts, strings.ReplaceAll(w.acquired, "{date}", p.Acquired.After))
 		}
-		if finding == "" {
+		switch {
+		case finding != "":
+		case v.Verdict == Banned && v.Basis == "named":
+			parts = append(parts, w.confirm)
+		default:
 			parts = append(parts, w.settle)
 		}
 	case Clear:
@@ -45,7 +49,11 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 			parts = append(parts, fill.Replace(w.listedElsewhere))
 		}
 	case Unknown:
-		parts = append(parts, w.unknown, w.settle)
+		parts = append(parts, w.unknown)
+		if id.Manufacturer != "" {
+			parts = append(parts, fill.Replace(w.pointed))
+		}
+		parts = append(parts, w.settle)
 	default:
 		parts = append(parts, w.unclassified)
 	}
@@ -139,6 +147,8 @@ type words struct {
 	measure         map[string]string
 	acquired        string
 	settle          string
+	confirm         string // what would confirm a maker that is established
+	pointed         string // signs point to a maker, and do not establish it
 	clear           string
 	outOfScope      string
 	listedElsewhere string
@@ -178,6 +188,8 @@ var english = words{
 		"no_use_ban": "Being on that list does not forbid using equipment that was already bought.",
 	},
 	acquired:        "The rule holds for equipment acquired after {date}; write the day of purchase down for this device.",
+	confirm:         "The label on the device or the purchase document would confirm it.",
+	pointed:         "The signs point to {maker}, but not firmly enough to clear the device.",
 	settle:          "The label on the device, the purchase document, or the seller's answer in writing would settle who made it.",
 	clear:           "{maker} made this device: it is clear of the makers that the instrument names. Who made its components was not assessed.",
 	outOfScope:      "This is other equipment ({class}) than the instrument reaches.",
@@ -215,6 +227,8 @@ var french = words{
 		"no_use_ban": "Figurer sur cette liste n'interdit pas d'utiliser l'équipement déjà acheté.",
 	},
 	acquired:        "La règle vise l'équipement acquis après le {date}; inscrire la date d'achat de cet appareil.",
+	confirm:         "L'étiquette de l'appareil ou le document d'achat le confirmerait.",
+	pointed:         "Les signes désignent {maker}, mais pas assez sûrement pour mettre l'appareil hors de cause.",
 	settle:          "L'étiquette de l'appareil, le document d'achat ou une réponse écrite du vendeur trancherait.",
 	clear:           "{maker} a fabriqué cet appareil : il n'est pas d'un fabricant que l'instrument nomme. L'origine des composants n'a pas été évaluée.",
 	outOfScope:      "C'est un autre équipement ({class}) que celui que l'instrument vise.",
