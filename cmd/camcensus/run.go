@@ -229,7 +229,11 @@ const systemStorage = "/var/lib/camcensus"
 // system's where it can be written, else the user's.
 func storageDir(named string) (string, error) {
 	if named != "" {
-		return named, makeStorage(named)
+		err := makeStorage(named)
+		if _, there := os.Stat(filepath.Join(named, inventory.FileName)); there == nil && cannotGrow(err) {
+			return named, nil // the agent works from memory, says so, and catches up
+		}
+		return named, err
 	}
 	if makeStorage(systemStorage) == nil {
 		return systemStorage, nil
@@ -240,6 +244,9 @@ func storageDir(named string) (string, error) {
 	}
 	return dir, makeStorage(dir)
 }
+
+// cannotGrow tells a full or read-only disk from other trouble.
+func cannotGrow(err error) bool { return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOSPC) }
 
 // userStorage is the home of an agent that runs for one user.
 func userStorage() (string, error) {

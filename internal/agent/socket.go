@@ -32,13 +32,14 @@ func (a *Agent) ServeSocket(ctx context.Context, h http.Handler) error {
 	}
 	path := filepath.Join(a.opts.StoragePath, SocketName)
 	// The store's lock is ours, so that a socket left here is a dead agent's.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("agent: control socket: %w", err)
+	err := os.Remove(path)
+	var l net.Listener
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		l, err = net.Listen("unix", path)
 	}
-	l, err := net.Listen("unix", path)
 	if err != nil {
-		// A path that is too long, or a file system without sockets: the
-		// agent can do its work without, and says so.
+		// A path that is too long, a file system without sockets, a disk that
+		// is read-only: the agent can do its work without, and says so.
 		a.log.Warn("no control socket: the inventory commands that edit cannot reach this agent", zap.Error(err))
 		<-ctx.Done()
 		return nil

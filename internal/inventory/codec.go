@@ -392,6 +392,7 @@ func coldBytes(c *cold, skip func(*item) bool) []byte {
 		w.int(stamp(o.Seen))
 	}
 	w.strings(c.contradictions)
+	w.strings(c.wordsWithout(skip))
 	return w.b
 }
 
@@ -437,6 +438,9 @@ func decodeCold(i *Inventory, b []byte) (*cold, error) {
 		}
 	}
 	c.contradictions = r.strings()
+	if len(r.b) > 0 { // not in stores from before there were texts
+		c.texts = r.strings()
+	}
 	if r.err != nil {
 		return nil, r.err
 	}

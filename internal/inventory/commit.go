@@ -36,7 +36,7 @@ func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy
 		}
 	}
 	i.verdictEvents(e, oldVerdicts, now, basis)
-	i.keepReasons(e, id)
+	i.keepReasons(e, id, textsOf(verdicts))
 	if e.claims.manufacturer != "" && e.serial != "" {
 		i.joinBySerial(e, now)
 	}
@@ -141,7 +141,7 @@ func (i *Inventory) judged(e *entry, verdicts []policy.Verdict) {
 	for n, v := range verdicts {
 		v.Excepted = false
 		v.Policy, v.Verdict, v.Basis = i.intern(v.Policy), i.intern(v.Verdict), i.intern(v.Basis)
-		v.Verb, v.Measure, v.Text = i.intern(v.Verb), i.intern(v.Measure), clip(v.Text, 4096)
+		v.Verb, v.Measure, v.Text = i.intern(v.Verb), i.intern(v.Measure), ""
 		fresh[n] = v
 	}
 	if slices.Equal(fresh, e.verdicts) {
@@ -188,8 +188,36 @@ func verdictLine(name string, v policy.Verdict) string {
 	return name + " " + v.Verdict + " (" + v.Basis + ")"
 }
 
+// textsOf takes the words off verdicts.
+func textsOf(verdicts []policy.Verdict) (texts []string) {
+	for _, v := range verdicts {
+		if v.Text != "" {
+			texts = append(texts, v.Policy, clip(v.Text, 4096))
+		}
+	}
+	return texts
+}
+
+// wordsWithout are the verdicts' words, less those that cite what may not be
+// stored.
+func (c *cold) wordsWithout(skip func(*item) bool) []string {
+	if skip == nil {
+		return c.texts
+	}
+	var out []string
+	for n := 0; n+1 < len(c.texts); n += 2 {
+		cites := slices.ContainsFunc(c.items, func(it item) bool {
+			return skip(&it) && it.Value != "" && strings.Contains(c.texts[n+1], it.Value)
+		})
+		if !cites {
+			out = append(out, c.texts[n], c.texts[n+1])
+		}
+	}
+	return out
+}
+
 // keepReasons stores why, and marks the evidence that bears it.
-func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity) {
+func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity, texts []string) {
 	c := i.coldOf(e)
 	if c == nil {
 		c = &cold{}
@@ -197,7 +225,7 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity) {
 	same := slices.EqualFunc(c.reasons, id.Reasons, func(a, b fingerprint.Reason) bool {
 		a.Seen, b.Seen = time.Time{}, time.Time{}
 		return a == b
-	}) && slices.Equal(c.contradictions, id.Contradictions)
+	}) && slices.Equal(c.contradictions, id.Contradictions) && slices.Equal(c.texts, texts)
 	if same {
 		return
 	}
@@ -205,10 +233,11 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity) {
 	for n := range c.reasons {
 		c.reasons[n].Value = i.intern(clip(c.reasons[n].Value, maxValue))
 		if nameFields[c.reasons[n].Field] && !i.keepsNames(e) {
-			c.reasons[n].Value = ""
+			c.reasons[n].Value, c.reasons[n].Text = "", ""
 		}
 	}
 	c.contradictions = slices.Clone(id.Contradictions[:min(len(id.Contradictions), 16)])
+	c.texts = texts
 	for n := range c.items {
 		it := &c.items[n]
 		it.bearing = slices.ContainsFunc(c.reasons, func(r fingerprint.Reason) bool {

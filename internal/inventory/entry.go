@@ -89,6 +89,9 @@ type cold struct {
 	items          []item
 	reasons        []fingerprint.Reason
 	contradictions []string
+	// texts are what the verdicts say in words: policy, text, policy, text ...
+	// They cite what the device said, and are each device's own.
+	texts []string
 }
 
 // maxBindings bounds the addresses one device is remembered under.
@@ -151,6 +154,7 @@ func (i *Inventory) public(e *entry, detailed bool) Device {
 	if detailed {
 		s := i.shownOf(e)
 		d.Reasons, d.Contradictions = s.reasons, s.contradictions
+		d.Verdicts = worded(d.Verdicts, s.texts)
 	}
 	return d
 }
@@ -160,6 +164,23 @@ func (i *Inventory) public(e *entry, detailed bool) Device {
 type shown struct {
 	reasons        []fingerprint.Reason
 	contradictions []string
+	texts          []string
+}
+
+// worded gives the verdicts their words.
+func worded(verdicts []policy.Verdict, texts []string) []policy.Verdict {
+	if len(texts) == 0 {
+		return verdicts
+	}
+	out := slices.Clone(verdicts)
+	for n := range out {
+		for k := 0; k+1 < len(texts); k += 2 {
+			if texts[k] == out[n].Policy {
+				out[n].Text = texts[k+1]
+			}
+		}
+	}
+	return out
 }
 
 func (i *Inventory) shownOf(e *entry) *shown {
@@ -175,9 +196,9 @@ func (i *Inventory) shownOf(e *entry) *shown {
 
 func show(c *cold) *shown {
 	if c == nil {
-		return &shown{[]fingerprint.Reason{}, []string{}}
+		return &shown{reasons: []fingerprint.Reason{}, contradictions: []string{}}
 	}
-	return &shown{none(c.reasons), none(c.contradictions)}
+	return &shown{none(c.reasons), none(c.contradictions), c.texts}
 }
 
 // excepted returns the verdicts with the exceptions in force marked.

@@ -162,7 +162,7 @@ func (i *Inventory) mergeEvidence(keep, gone *entry, offset uint32) {
 		c.items = append(c.items, it)
 	}
 	if len(c.reasons) == 0 {
-		c.reasons, c.contradictions = given.reasons, given.contradictions
+		c.reasons, c.contradictions, c.texts = given.reasons, given.contradictions, given.texts
 	}
 	c.bound()
 	i.keepCold(keep, c)

@@ -62,6 +62,36 @@ func TestNamesOfPhonesAreNotKept(t *testing.T) {
 	}
 }
 
+// TestVerdictsInWordsLeaveNoName: what is said of a PC in words may cite it.
+func TestVerdictsInWordsLeaveNoName(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir(), Retention: DefaultRetention})
+	id := s.see("10.0.0.8", "00:1b:21:33:44:55", ev("upnp", 80, "friendly_name", "Annas-PC")...).Device
+	cam := s.see("10.0.0.9", macA, ev("http", 80, "server", "App-webs/")...).Device
+	for _, one := range []struct {
+		device  string
+		verdict policy.Verdict
+		class   fingerprint.Class
+	}{
+		{id, policy.Verdict{Policy: "x", Verdict: policy.OutOfScope, Text: "Seen: its name, Annas-PC."}, fingerprint.ClassOther},
+		{cam, policy.Verdict{Policy: "x", Verdict: policy.Banned, Text: "Seen: its server, App-webs/."}, fingerprint.ClassCamera},
+	} {
+		s.Commit(one.device, fingerprint.Identity{Class: one.class, Reasons: []fingerprint.Reason{
+			{Source: "upnp", Port: 80, Field: "friendly_name", Value: "Annas-PC", Text: "Seen: Annas-PC."},
+		}}, []policy.Verdict{one.verdict}, s.clock.now())
+	}
+	if d := s.device(id); d.Verdicts[0].Text == "" {
+		t.Errorf("%+v", d.Verdicts)
+	}
+	s.leavesNoName("Seen: its name, Annas-PC")
+	s = reopen(t, s, Options{Dir: s.opt.Dir})
+	if d := s.device(cam); d.Verdicts[0].Text != "Seen: its server, App-webs/." {
+		t.Errorf("%+v", d.Verdicts)
+	}
+	if d := s.device(id); d.Verdicts[0].Text != "" {
+		t.Errorf("%+v", d.Verdicts)
+	}
+}
+
 // TestMergedPhonesLeaveNothing: a laptop is first heard by its address alone,
 // then by two of its interfaces; what it takes to undo the merge holds no
 // name, and goes with the laptop.
