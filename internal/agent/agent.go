@@ -59,6 +59,7 @@ type Agent struct {
 	greeted  greetings   // by sweeps
 	ports    switchPorts // of switches, by MAC
 	crowds   crowds      // MACs that answer for many addresses
+	own      ownAddresses
 	coverage *coverageBook
 	counts   *counters
 	progress *progress

@@ -69,7 +69,7 @@ func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach strin
 	if a.shunned.holds(s.MAC) {
 		return "", false // another address of an excluded host
 	}
-	if s.IP.IsUnspecified() || s.IP.IsMulticast() {
+	if s.IP.IsUnspecified() || s.IP.IsMulticast() || a.own.has(s.IP) {
 		return "", false
 	}
 	if scope.Contains(s.IP) {
