@@ -246,7 +246,9 @@ func storageDir(named string) (string, error) {
 }
 
 // cannotGrow tells a full or read-only disk from other trouble.
-func cannotGrow(err error) bool { return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOSPC) }
+func cannotGrow(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOSPC)
+}
 
 // userStorage is the home of an agent that runs for one user.
 func userStorage() (string, error) {
