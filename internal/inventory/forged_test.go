@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -69,5 +70,18 @@ func TestAClockSetBackMakesNobodyMissingAndKeepsNobodyAlive(t *testing.T) {
 	}
 	if d := s.device(leaves); d.State != Missing {
 		t.Error("kept alive by a wrong clock's date")
+	}
+}
+
+func TestAFloodOfMadeUpHostsEnds(t *testing.T) {
+	s := newSite(t, Options{})
+	for n := range maxDevices + 1000 {
+		s.Observe(Observation{Time: s.clock.now(), Source: "listen", Interface: "eth0", MAC: net.HardwareAddr{0, 0x1b, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}})
+	}
+	if s.Len() != maxDevices {
+		t.Errorf("%d devices are kept, want %d", s.Len(), maxDevices)
+	}
+	if id := s.Observe(Observation{Time: s.clock.now(), Source: "http", Solicited: true, IP: ip("10.0.0.9")}).Device; id == "" {
+		t.Error("a host that answered was not taken in")
 	}
 }

@@ -92,6 +92,7 @@ type Inventory struct {
 	changes    uint64 // grows with every visible change
 	snapshot   weak.Pointer[snapshot]
 	readOnly   bool
+	toldFull   time.Time // when the log said so last
 
 	store *store // nil in memory
 }

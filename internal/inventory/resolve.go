@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"camcensus/fingerprint"
 )
 
@@ -14,6 +16,7 @@ const (
 	maxAddressesPerMAC = 4 // IPv4, at the same time: more is a gateway or proxy ARP
 	maxMACsPerSerial   = 4 // interfaces of one recorder
 	inheritAge         = time.Hour
+	maxDevices         = 1 << 17 // a flood of made-up hosts ends here
 )
 
 // resolve finds the device an observation belongs to, or makes one.
@@ -67,6 +70,9 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 			e = i.adopt(o, ids)
 		}
 	}
+	if e == nil && i.full(o) {
+		return nil, false
+	}
 	if e == nil {
 		return i.create(o, ids, ids.mac.burnedIn()), true
 	}
@@ -95,6 +101,8 @@ func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, boo
 		return known, false
 	case known != nil:
 		return known, false
+	case here == nil && i.full(o):
+		return nil, false
 	case here == nil:
 		return i.create(o, ids, false), true
 	case here.conflict == samePort:
@@ -111,6 +119,19 @@ func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, boo
 		return i.create(o, ids, false), true
 	}
 	return here.entry, false
+}
+
+// full: there are as many devices as can be kept, and this one has not even
+// answered. The log says so once in an hour.
+func (i *Inventory) full(o *Observation) bool {
+	if len(i.devices) < maxDevices || o.Solicited {
+		return false
+	}
+	if now := i.now(); now.Sub(i.toldFull) > time.Hour {
+		i.toldFull = now
+		i.log.Warn("the inventory is full: hosts that were merely heard are no longer taken in", zap.Int("devices", len(i.devices)))
+	}
+	return true
 }
 
 // conflict is how an observation contradicts a device at its address.
