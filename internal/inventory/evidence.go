@@ -248,7 +248,7 @@ func (it *item) rank() int {
 	switch {
 	case it.bearing && !it.history:
 		return 0
-	case telling[it.Field] && !it.history:
+	case (telling[it.Field] || strings.HasPrefix(it.Field, "channels")) && !it.history:
 		return 1
 	case it.history:
 		return 4
