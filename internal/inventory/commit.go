@@ -166,7 +166,9 @@ func (i *Inventory) verdictEvents(e *entry, old []policy.Verdict, now time.Time,
 			continue
 		}
 		proof := basis
-		if v.Flagged() && !before.Flagged() {
+		// What first casts suspicion is often an address alone; the answers
+		// that then settle it are the proof.
+		if v.Flagged() && !before.Flagged() || v.Verdict == policy.Banned && before.Verdict != policy.Banned {
 			proof = joinLine(basis, i.keepRecords(e))
 		}
 		i.tell(e, Event{Time: now, Event: "verdict_changed", From: verdictLine(v.Policy, before), To: verdictLine(v.Policy, v), Evidence: proof})
