@@ -74,7 +74,7 @@ func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]ac
 	show := c.Command("show", "Show one device: what was seen, what it means, what would settle it.")
 	id := show.Arg("id", "Device id.").Required().String()
 	asJSON := show.Flag("json", "Print it as JSON.").Bool()
-	records := show.Flag("records", "Print the raw records that first made it flagged, as identify reads them.").Bool()
+	records := show.Flag("records", "Print the raw records that made it flagged, as identify reads them.").Bool()
 	read(show, func(s streams, inv *inventory.Inventory) error {
 		if *records {
 			return showRecords(s.out, inv, *id)
