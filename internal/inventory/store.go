@@ -36,6 +36,7 @@ type store struct {
 
 	evidence *sql.Stmt // of prepared; goes when that is closed
 	prepared *sql.DB
+	way      string // how read is opened while nothing can be written
 
 	pending  pending
 	wake     chan struct{}
@@ -145,6 +146,7 @@ func (s *store) openUnwritable(ctx context.Context, why error) bool {
 	}
 	for _, more := range ways {
 		s.inv.reset()
+		s.way = more
 		if s.read, err = openReader(s.path, more); err != nil {
 			return false
 		}
@@ -185,14 +187,14 @@ func (s *store) reconnect() error {
 	}
 	s.inv.mu.Lock()
 	defer s.inv.mu.Unlock()
-	old := s.read
 	born := s.inv.created
-	if err := s.connect(context.Background()); err != nil {
-		s.write, s.read, s.inv.created = nil, old, born
-		return err
+	if s.read != nil {
+		s.read.Close() // its view of the log is read-only, and would be shared
 	}
-	if old != nil {
-		old.Close()
+	if err := s.connect(context.Background()); err != nil {
+		s.write, s.inv.created = nil, born
+		s.read, _ = openReader(s.path, s.way)
+		return err
 	}
 	return nil
 }
