@@ -27,7 +27,8 @@ type host struct {
 	askedAt time.Time // when the last round of questions ended
 
 	queued, busy, again bool
-	news                *host // the queue's, also while busy
+	turn                uint64 // counts up with every queueing
+	news                *host  // the queue's, also while busy
 }
 
 // hear takes over what a sighting said.
@@ -74,11 +75,12 @@ type hostQueue struct {
 	hosts map[netip.Addr]*host
 	order []*host
 	wake  chan struct{} // closed and renewed when a host is queued or done
-	busy  int
+	busy  map[*host]struct{}
+	turns uint64
 }
 
 func newHostQueue() *hostQueue {
-	return &hostQueue{hosts: map[netip.Addr]*host{}, wake: make(chan struct{})}
+	return &hostQueue{hosts: map[netip.Addr]*host{}, busy: map[*host]struct{}{}, wake: make(chan struct{})}
 }
 
 // offer notes what a sighting says of the host and queues it: when that is
@@ -106,7 +108,8 @@ func (q *hostQueue) offer(s host, news bool, due func(askedAt time.Time) bool) {
 }
 
 func (q *hostQueue) push(h *host) {
-	h.queued = true
+	q.turns++
+	h.queued, h.turn = true, q.turns
 	q.order = append(q.order, h)
 	q.signal()
 }
@@ -118,13 +121,13 @@ func (q *hostQueue) signal() {
 
 // take waits for a host to ask; nil when ctx ends.
 func (q *hostQueue) take(ctx context.Context) *host {
-	for {
+	for ctx.Err() == nil {
 		q.mu.Lock()
 		if len(q.order) > 0 {
 			h := q.order[0]
 			q.order = q.order[1:]
 			h.queued, h.busy = false, true
-			q.busy++
+			q.busy[h] = struct{}{}
 			q.mu.Unlock()
 			return h
 		}
@@ -133,9 +136,9 @@ func (q *hostQueue) take(ctx context.Context) *host {
 		select {
 		case <-wake:
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 // done gives the host back; it is queued again when something new was heard
@@ -144,7 +147,7 @@ func (q *hostQueue) done(h *host) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h.busy = false
-	q.busy--
+	delete(q.busy, h)
 	if h.news != nil {
 		h.hear(h.news)
 		h.news = nil
@@ -161,25 +164,51 @@ func (q *hostQueue) done(h *host) {
 func (q *hostQueue) pending() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.order) + q.busy
+	return len(q.order) + len(q.busy)
 }
 
-// waitIdle returns when no host waits or is being asked.
+// waitIdle returns when no host waits or is being asked. Hosts that are queued
+// while it waits are awaited for as long as lateFor after the others, so that a
+// segment that never falls silent cannot keep a cycle from ending.
 func (q *hostQueue) waitIdle(ctx context.Context, each func(pending int)) {
+	q.mu.Lock()
+	last := q.turns
+	q.mu.Unlock()
+	var late <-chan time.Time
 	for {
 		q.mu.Lock()
-		n, wake := len(q.order)+q.busy, q.wake
+		n, first, wake := len(q.order)+len(q.busy), q.first(), q.wake
 		q.mu.Unlock()
 		each(n)
 		if n == 0 {
 			return
 		}
+		if first > last && late == nil {
+			late = time.After(lateFor)
+		}
 		select {
 		case <-wake:
+		case <-late:
+			return
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// lateFor is how long a cycle waits for hosts that turned up while it waited.
+const lateFor = time.Minute
+
+// first is the earliest turn that waits or is being taken. The caller holds mu.
+func (q *hostQueue) first() uint64 {
+	first := q.turns + 1
+	if len(q.order) > 0 {
+		first = q.order[0].turn
+	}
+	for h := range q.busy {
+		first = min(first, h.turn)
+	}
+	return first
 }
 
 // forget drops hosts that keep answers for, so that the table follows the

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"camcensus/fingerprint"
@@ -36,4 +37,32 @@ func TestWhatIsHeardOfABusyHostWaitsForItsWorker(t *testing.T) {
 	if q.pending() != 0 {
 		t.Error("a repeated sighting queued a host that was just asked")
 	}
+}
+
+func TestHostsThatNeverFallSilentDoNotKeepACycleFromEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newHostQueue()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer func() {
+			cancel()
+			time.Sleep(time.Minute)
+		}()
+		for n := range 8 {
+			q.offer(host{addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(n)})}, true, nil)
+		}
+		for range 4 {
+			go func() {
+				for h := q.take(ctx); h != nil; h = q.take(ctx) {
+					time.Sleep(10 * time.Second)
+					q.offer(host{addr: h.addr}, true, nil) // something new is heard of it all the time
+					q.done(h)
+				}
+			}()
+		}
+		begun := time.Now()
+		q.waitIdle(ctx, func(int) {})
+		if took := time.Since(begun); took < 20*time.Second || took > 20*time.Second+lateFor {
+			t.Errorf("waited for %s; want the eight asked, and at most %s more", took, lateFor)
+		}
+	})
 }
