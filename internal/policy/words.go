@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"camcensus/fingerprint"
@@ -17,7 +16,7 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 	if strings.HasPrefix(lang, "fr") {
 		w = french
 	}
-	var parts []string
+	parts := make([]string, 0, 8)
 	if finding != "" {
 		parts = append(parts, strings.ReplaceAll(w.determined, "{maker}", finding))
 	} else if seen := p.seen(id, w); seen != "" {
@@ -69,12 +68,13 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 // blanks are the places of a sentence to fill and what goes there, in turn.
 type blanks [8]string
 
-// Replace fills a sentence's blanks; what is filled in is not looked at again.
+// Replace fills a sentence's blanks. What is filled in are names from the
+// rules, which hold no blanks.
 func (b *blanks) Replace(text string) string {
-	if !strings.Contains(text, "{") {
-		return text
+	for i := 0; i < len(b) && strings.Contains(text, "{"); i += 2 {
+		text = strings.ReplaceAll(text, b[i], b[i+1])
 	}
-	return strings.NewReplacer(b[:]...).Replace(text)
+	return text
 }
 
 func slicesWithout(parts []string, empty string) []string {
@@ -91,25 +91,42 @@ func slicesWithout(parts []string, empty string) []string {
 // group first: three signs of one kind convince less than one of each.
 func (p *Policy) seen(id fingerprint.Identity, w words) string {
 	maker, group := p.makerOf(id, ""), p.groupOf(id)
-	var told []fingerprint.Group
-	var first, more []string
-	for _, r := range id.Reasons {
-		if maker != "" && r.Supports != maker && r.Supports != group {
-			continue
+	var chosen [maxSeen]int
+	n := 0
+	for _, again := range [...]bool{false, true} {
+		for i := range id.Reasons {
+			r := &id.Reasons[i]
+			if n == maxSeen {
+				break
+			}
+			if maker != "" && r.Supports != maker && r.Supports != group {
+				continue
+			}
+			if told, group := told(id.Reasons, chosen[:n], i); !told && group == again {
+				chosen[n], n = i, n+1
+			}
 		}
-		text := r.Text
-		if w.lang == "fr" {
-			text = "Vu : " + r.Source + ", " + r.Field + " « " + r.Value + " »."
-		}
-		if slices.Contains(told, r.Group) {
-			more = append(more, text)
-			continue
-		}
-		told, first = append(told, r.Group), append(first, text)
 	}
-	out := append(first, more...)
-	out = out[:min(len(out), maxSeen)]
+	out := make([]string, 0, maxSeen)
+	for _, i := range chosen[:n] {
+		r := &id.Reasons[i]
+		if w.lang == "fr" {
+			out = append(out, "Vu : "+r.Source+", "+r.Field+" « "+r.Value+" ».")
+			continue
+		}
+		out = append(out, r.Text)
+	}
 	return strings.Join(out, " ")
+}
+
+// told tells whether reason i is among the chosen, and whether one of its
+// group is.
+func told(reasons []fingerprint.Reason, chosen []int, i int) (itself, group bool) {
+	for _, c := range chosen {
+		itself = itself || c == i
+		group = group || reasons[c].Group == reasons[i].Group
+	}
+	return itself, group
 }
 
 // makerOf is the maker that the verdict speaks of.
