@@ -395,6 +395,22 @@ func TestRemovedDeviceReturns(t *testing.T) {
 	}
 }
 
+// TestEvidenceOfOneBindingCounts: what a camera behind a router said at its
+// former address does not add up with what it says at the new one.
+func TestEvidenceOfOneBindingCounts(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.9.0.1", "", ev("onvif", 80, "serial", "CAM2026000001")...).Device
+	s.see("10.9.0.1", "", ev("http", 8080, "server", "at the former address")...)
+	s.end("10.9.0.0/24")
+	s.see("10.9.0.2", "", ev("onvif", 80, "serial", "CAM2026000001")...)
+	s.see("10.9.0.2", "", ev("http", 80, "server", "at the new one")...)
+	s.end("10.9.0.0/24")
+	s.want(1)
+	if got := s.values(a); strings.Contains(got, "former") || !strings.Contains(got, "new") {
+		t.Errorf("%q counts", got)
+	}
+}
+
 // TestQuarrelOverAnAddressMovesNobody: two cameras with the factory's address
 // on one wire answer in turns for ever.
 func TestQuarrelOverAnAddressMovesNobody(t *testing.T) {
