@@ -186,6 +186,7 @@ func (a *Agent) openInventory(ctx context.Context) error {
 			RandomMAC: c.Inventory.Retention.RandomMAC.D(), Devices: c.Inventory.Retention.Devices.D(),
 		},
 		Hostnames: string(c.Inventory.Hostnames), Now: a.now, Log: a.log,
+		Uses: func(kind, field string) bool { return a.judge().rules.Uses(kind, field) },
 		Judge: func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
 			return a.judge().AssessDevice(d, ev, a.now())
 		},

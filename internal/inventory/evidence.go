@@ -182,7 +182,7 @@ func (c *cold) merge(i *Inventory, bind uint32, g group, ev []fingerprint.Eviden
 		}
 	}
 	c.items = append(kept, fresh...)
-	c.bound()
+	c.bound(i.opt.Uses)
 	return changed
 }
 
@@ -213,7 +213,7 @@ func clip(s string, limit int) string {
 }
 
 // bound keeps the items that matter most when there are too many.
-func (c *cold) bound() {
+func (c *cold) bound(uses func(kind, field string) bool) {
 	size := 0
 	for n := range c.items {
 		size += len(c.items[n].Value)
@@ -222,7 +222,7 @@ func (c *cold) bound() {
 		return
 	}
 	slices.SortStableFunc(c.items, func(a, b item) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), b.Seen.Compare(a.Seen),
+		return cmp.Or(cmp.Compare(a.rank(uses), b.rank(uses)), b.Seen.Compare(a.Seen),
 			strings.Compare(a.Field, b.Field), strings.Compare(a.Value, b.Value))
 	})
 	keep := c.items[:0:0]
@@ -236,23 +236,24 @@ func (c *cold) bound() {
 	c.items = keep
 }
 
-// telling are fields that name the hardware or its maker.
+// telling are fields that name the hardware or its maker, or where to ask on.
 var telling = map[string]bool{
 	"mac": true, "serial": true, "model": true, "manufacturer": true, "vendor": true, "server": true, "realm": true,
 	"epr": true, "udn": true, "sha256": true, "subject": true, "issuer": true, "scope.hardware": true, "firmware": true,
 	"types": true, "type": true, "class": true, "service": true, "title": true, "device_type": true, "root": true,
+	"xaddr": true, "location": true,
 }
 
 // rank orders items by how little they matter.
-func (it *item) rank() int {
+func (it *item) rank(uses func(kind, field string) bool) int {
 	switch {
 	case it.bearing && !it.history:
 		return 0
-	case (telling[it.Field] || strings.HasPrefix(it.Field, "channels")) && !it.history:
+	case (telling[it.Field] || strings.HasPrefix(it.Field, "channels") || strings.HasPrefix(it.Field, "port.")) && !it.history:
 		return 1
 	case it.history:
 		return 4
-	case strings.HasPrefix(it.Field, "header."):
+	case uses != nil && !uses(it.Source, it.Field), strings.HasPrefix(it.Field, "header."):
 		return 3
 	}
 	return 2

@@ -29,6 +29,9 @@ type Options struct {
 	Log          *zap.Logger
 	// Judge judges stored evidence anew, without a packet; see Rejudge.
 	Judge Judge
+	// Uses tells whether any rule looks at a field; where a device says more
+	// than is kept, what no rule looks at goes first. nil takes all alike.
+	Uses func(kind, field string) bool
 	// DetailLimit is the number of devices up to which Devices carries
 	// Reasons and Contradictions; above it only Device does. 0 means 10000.
 	DetailLimit int

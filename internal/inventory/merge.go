@@ -164,7 +164,7 @@ func (i *Inventory) mergeEvidence(keep, gone *entry, offset uint32) {
 	if len(c.reasons) == 0 {
 		c.reasons, c.contradictions, c.texts = given.reasons, given.contradictions, given.texts
 	}
-	c.bound()
+	c.bound(i.opt.Uses)
 	i.keepCold(keep, c)
 }
 
