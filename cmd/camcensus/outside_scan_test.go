@@ -286,3 +286,14 @@ func TestAScanWithoutANetworkIsBlind(t *testing.T) {
 		t.Errorf("exit status %d, want %d; %s", res.status, exitBlind, res.err)
 	}
 }
+
+func TestAScanRefusesAFileThatForbidsToSend(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "c.yml")
+	if err := os.WriteFile(config, []byte("mode: listen\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	res := camcensus(t, nil, "scan", "--config.file", config)
+	if res.status != exitUsage || !strings.Contains(res.err, config+": mode: listen") {
+		t.Errorf("status %d, %q", res.status, res.err)
+	}
+}

@@ -67,6 +67,11 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 			return usageError{err}
 		}
 	}
+	for _, address := range f.listen {
+		if err := tryListen(address); err != nil {
+			return err
+		}
+	}
 	dir, err := storageDir(f.storage)
 	if err != nil {
 		return err

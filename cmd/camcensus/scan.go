@@ -157,7 +157,9 @@ func (f *scanFlags) config() (config.Config, error) {
 		}
 		c = read
 	}
-	c.Mode = config.ModeActive
+	if c.Mode == config.ModeListen {
+		return c, usageError{fmt.Errorf("%s: mode: listen forbids to send, and a scan sends: name another --config.file, or none", f.configFile)}
+	}
 	c.Discovery.QuietHours = nil
 	if len(f.networks) > 0 {
 		c.Networks = nil

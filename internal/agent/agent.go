@@ -213,9 +213,13 @@ func currentScope(c config.Config) (*discovery.Scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("agent: read the interfaces: %w", err)
 	}
-	return discovery.NewScope(all, discovery.ScopeOptions{
+	scope, err := discovery.NewScope(all, discovery.ScopeOptions{
 		Interfaces: c.Interfaces, Networks: c.NetworkStrings(), Exclude: c.Exclusions(),
 	})
+	if err != nil && c.File != "" {
+		return nil, fmt.Errorf("%s: %w", c.File, err)
+	}
+	return scope, err
 }
 
 // routed tells whether an address is reached through a router only.
