@@ -60,11 +60,16 @@ func newFarSide(t *testing.T) *farSide {
 // do runs a job in the namespace.
 func (f *farSide) do(job func()) {
 	done := make(chan struct{})
+	ended := false
 	f.work <- func() {
 		defer close(done)
 		job()
+		ended = true
 	}
 	<-done
+	if !ended { // a Fatal in the job: it ends the test here too
+		runtime.Goexit()
+	}
 }
 
 // plug lays a wire named near to the far side, where it ends as "far0", and
