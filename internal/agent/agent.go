@@ -66,7 +66,6 @@ type Agent struct {
 	pause    *pauseState
 	stream   *broadcaster
 	keeper   *keeper
-	shunned  shunned
 
 	ready    atomic.Bool
 	reload   reloadState

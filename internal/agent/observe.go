@@ -3,7 +3,6 @@ package agent
 import (
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -39,9 +38,7 @@ func (a *Agent) take(s discovery.Sighting) {
 	}
 	rec := recordOf(s)
 	evidence := a.judge().parsers.Evidence(rec, s.Solicited)
-	if a.excludedByContent(scope, s.IP, evidence) {
-		return
-	}
+	unasked := a.claimsExcluded(scope, s.IP, evidence)
 	seen := a.inventory.Observe(inventory.Observation{
 		Time: s.Time, Source: s.Source, Interface: s.Interface, IP: s.IP, MAC: s.MAC,
 		Kind: s.Kind, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
@@ -49,6 +46,10 @@ func (a *Agent) take(s discovery.Sighting) {
 	})
 	a.progress.sighted(seen.Device)
 	a.keeper.keep(seen.Device, rec)
+	if unasked {
+		a.assess(seen.Device)
+		return
+	}
 	a.follow(s, reach, seen)
 }
 
@@ -63,11 +64,7 @@ func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach strin
 		return "layer2", len(s.MAC) == 6 && s.Interface != ""
 	}
 	if _, no := scope.Excluded(s.IP); no {
-		a.shunned.note(s.MAC)
 		return "", false
-	}
-	if a.shunned.holds(s.MAC) {
-		return "", false // another address of an excluded host
 	}
 	if s.IP.IsUnspecified() || s.IP.IsMulticast() || a.own.has(s.IP) {
 		return "", false
@@ -84,34 +81,6 @@ func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach strin
 	return "layer2", local && onScopedInterface(scope, s.Interface)
 }
 
-// shunned are the MACs of hosts that are excluded by their IP: their other
-// addresses are not taken either.
-type shunned struct {
-	mu   sync.Mutex
-	macs map[[6]byte]bool
-}
-
-// maxShunned bounds them; past it the oldest knowledge is let go.
-const maxShunned = 1 << 16
-
-func (s *shunned) note(mac net.HardwareAddr) {
-	if len(mac) != 6 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.macs == nil || len(s.macs) >= maxShunned {
-		s.macs = map[[6]byte]bool{}
-	}
-	s.macs[[6]byte(mac)] = true
-}
-
-func (s *shunned) holds(mac net.HardwareAddr) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(mac) == 6 && s.macs[[6]byte(mac)]
-}
-
 func onScopedInterface(scope *discovery.Scope, name string) bool {
 	for _, n := range scope.Networks {
 		if n.Connected && n.Interface == name && name != "" {
@@ -121,9 +90,10 @@ func onScopedInterface(scope *discovery.Scope, name string) bool {
 	return false
 }
 
-// excludedByContent holds a MAC exclusion where only the payload names the
-// MAC.
-func (a *Agent) excludedByContent(scope *discovery.Scope, ip netip.Addr, ev []fingerprint.Evidence) bool {
+// claimsExcluded holds a MAC exclusion where only the payload names the MAC:
+// such a host is not asked. It is listed all the same, lest a camera hide
+// itself by a claim.
+func (a *Agent) claimsExcluded(scope *discovery.Scope, ip netip.Addr, ev []fingerprint.Evidence) bool {
 	for _, e := range ev {
 		if e.Field != "mac" {
 			continue
