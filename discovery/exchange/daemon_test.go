@@ -94,6 +94,14 @@ func avahi(t *testing.T, host, device string) {
 	conf := write(t, filepath.Join(t.TempDir(), "avahi.conf"), "[server]\nhost-name="+host+"\nuse-ipv6=yes\nallow-interfaces="+device+
 		"\nenable-dbus=no\n[publish]\npublish-workstation=yes\n[rlimits]\n")
 	os.MkdirAll("/run/avahi-daemon", 0o755)
+	// A user's own namespace has one user: there the daemon's is root.
+	for path, line := range map[string]string{"/etc/passwd": "root:x:0:0::/:/bin/sh\navahi:x:0:0::/:/bin/sh\n", "/etc/group": "root:x:0:\navahi:x:0:\n"} {
+		own := write(t, filepath.Join(t.TempDir(), filepath.Base(path)), line)
+		if err := unix.Mount(own, path, "", unix.MS_BIND, ""); err != nil {
+			t.Fatalf("users of the daemon's own: %v", err)
+		}
+		t.Cleanup(func() { unix.Unmount(path, unix.MNT_DETACH) })
+	}
 	run(t, "avahi-daemon", "--no-drop-root", "--no-chroot", "--no-rlimits", "--no-proc-title", "-f", conf)
 }
 
