@@ -118,8 +118,19 @@ func TestKilledAndStartedAgainTheCountsAndFirstSeenTimesAreTheSame(t *testing.T)
 		}
 	}
 	if again := countLines(b.get("/metrics")); again != counts {
-		t.Errorf("the counts changed\nbefore\n%s\nafter\n%s", counts, again)
+		t.Errorf("the counts changed\nonly before\n%s\nonly after\n%s", linesWithout(counts, again), linesWithout(again, counts))
 	}
+}
+
+// linesWithout are the lines of a that b does not hold.
+func linesWithout(a, b string) string {
+	var out []string
+	for line := range strings.SplitSeq(a, "\n") {
+		if !strings.Contains(b+"\n", line+"\n") {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 // countLines are the counts of devices in the metrics.

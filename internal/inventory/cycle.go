@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"camcensus/fingerprint"
 )
 
 // CycleEnd is what one finished cycle really covered.
@@ -264,5 +266,20 @@ func (i *Inventory) rejudge(id string) {
 		return
 	}
 	identity, verdicts := i.opt.Judge(dev, i.Evidence(id))
+	if i.knewMore(dev, identity) {
+		return
+	}
 	i.Commit(id, identity, verdicts, i.now())
+}
+
+// knewMore tells whether what is known of something that is no camera would be
+// lost by a new judgement: the names it showed are not stored, and what they
+// told stands until it is asked again.
+func (i *Inventory) knewMore(dev Device, now fingerprint.Identity) bool {
+	i.mu.RLock()
+	e := i.find(dev.ID)
+	tracked := e == nil || e.tracked
+	i.mu.RUnlock()
+	return !tracked && (dev.Class != fingerprint.ClassUnknown && now.Class == fingerprint.ClassUnknown ||
+		dev.Manufacturer != "" && now.Manufacturer == "")
 }
