@@ -30,7 +30,8 @@ func TestEditDoesNotWaitForTheQueue(t *testing.T) {
 	}
 	waiting := s.Health().Pending
 	t.Logf("an edit took %v with %d changes still waiting", time.Since(began), waiting)
-	if waiting < n/2 {
+	// The race detector slows the sightings so far that the queue is written meanwhile.
+	if waiting < n/2 && !raced {
 		t.Errorf("%d changes still wait: the edit waited for the rest", waiting)
 	}
 	r, err := OpenReadOnly(t.Context(), o)
