@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 PLAIN   := CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"
 BUILD   := $(PLAIN) $(GO) build -ldflags '$(LDFLAGS)'
 CROSS   := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
-FUZZTIME ?= 5s
+FUZZTIME ?= 3s
 
 .PHONY: help build cross test packages format vet static race outside fuzz kill bench demo generate clean
 
