@@ -140,8 +140,18 @@ func TestHelloAndByeAreHeardAtAnyTime(t *testing.T) {
 	stop()
 	listening.Wait()
 	seen := found.of("wsd", "10.77.0.25")
-	if len(seen) != 2 || !seen[0].Announced || !seen[1].Departed {
-		t.Fatalf("heard %+v", seen)
+	// The first Hello may fall before the group was joined: the order is open.
+	announced, departed := 0, 0
+	for _, one := range seen {
+		switch {
+		case one.Departed:
+			departed++
+		case one.Announced:
+			announced++
+		}
+	}
+	if announced != 1 || departed != 1 {
+		t.Fatalf("%d Hello and %d Bye of %d sightings", announced, departed, len(seen))
 	}
 	for _, c := range s.Status() {
 		if !c.Up {

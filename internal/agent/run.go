@@ -201,6 +201,8 @@ func (a *Agent) Scan(ctx context.Context) (Outcome, error) {
 	out := Outcome{Interrupted: ctx.Err() != nil, Blind: a.blind()}
 	cancel()
 	wg.Wait()
+	// What was heard while the last hosts were asked counts as well.
+	a.inventory.Rejudge()
 	return out, nil
 }
 
