@@ -81,8 +81,8 @@ type State struct {
 	Since time.Time // when this pass over the host began; zero: all of Asked belongs to it
 }
 
-// The budget of one pass over one host: DESIGN section 10, and
-// research/protocols.md section 8.6.
+// The budget of one pass over one host: what the single-threaded servers of
+// old cameras bear (docs/safety.md).
 const (
 	maxHTTPRequests = 6
 	maxRTSPRequests = 2

@@ -54,8 +54,8 @@ var (
 	dahuaRealm  = on("rtsp", 554, "status", "401", "realm", "Login to 6C01E93PAG00001")
 )
 
-// TestPitfalls is research/pitfalls.md and protocols.md section 12, one named
-// case each, with the verdict that each policy must reach.
+// TestPitfalls is every known way in which evidence lies, one named case each,
+// with the verdict that each policy must reach.
 func TestPitfalls(t *testing.T) {
 	rules := shippedRules(t)
 	for _, c := range []struct {

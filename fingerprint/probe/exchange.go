@@ -24,7 +24,7 @@ const (
 	// silence ends an answer that promised no length on a connection that the
 	// server forgot to close.
 	silence = time.Second
-	// between requests on one connection, research/protocols.md section 8.6.
+	// between requests on one connection (docs/safety.md).
 	between = 200 * time.Millisecond
 )
 

@@ -10,7 +10,7 @@ import (
 )
 
 // TestNoRequestWritesLogsInOrResets holds the table of all requests against
-// research/protocols.md sections 0, 2.1 and 8.5.
+// what is never sent (docs/safety.md).
 func TestNoRequestWritesLogsInOrResets(t *testing.T) {
 	methods := map[string][]string{
 		"http": {"GET", "POST"}, "isapi": {"GET"}, "upnp": {"GET"}, "favicon": {"GET"},
