@@ -47,11 +47,11 @@ func NewPace(perSecond float64) *Pace {
 
 // Set lets a little less than the ceiling through, so that the ceiling holds
 // over any second although a burst is allowed and the system's timers jitter:
-// 95 % of the rate, and a burst of 2 % of it (20 ms).
+// 90 % of the rate, and a burst of 2 % of it (20 ms).
 func (p *Pace) Set(perSecond float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rate, p.burst = max(0, perSecond*0.95), max(1, math.Floor(perSecond*0.02))
+	p.rate, p.burst = max(0, perSecond*0.9), max(1, math.Floor(perSecond*0.02))
 	p.tokens = min(p.tokens, p.burst)
 }
 

@@ -82,7 +82,7 @@ func TestAFlaggedDevicePluggedInIsCountedUnpluggedMissingAndNeverForgotten(t *te
 	if err := r.Unplug(camera.Name); err != nil {
 		t.Fatal(err)
 	}
-	took = a.await("the unplugged device missing", 60*time.Second, func() bool {
+	took = a.await("the unplugged device missing", 150*time.Second, func() bool {
 		d, ok := a.device(camera)
 		return ok && d.State == inventory.Missing
 	})
