@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 PLAIN   := CGO_ENABLED=0 GOFLAGS="$$($(GO) env GOFLAGS) -trimpath"
 BUILD   := $(PLAIN) $(GO) build -ldflags '$(LDFLAGS)'
 CROSS   := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
-FUZZTIME ?= 3s
+FUZZTIME ?= 5000x
 
 .PHONY: help build cross test packages format vet static race outside fuzz kill bench demo generate clean
 
@@ -58,7 +58,7 @@ race: ## unit, namespace, deployment and browser tests, with the race detector
 outside: build ## the static binary, from outside
 	$(PLAIN) .ci/outside bin/camcensus
 
-fuzz: ## every fuzz target for $(FUZZTIME)
+fuzz: ## every fuzz target, $(FUZZTIME) inputs
 	@.ci/fuzz $(FUZZTIME)
 
 kill: ## the inventory under load, killed 500 times (make test: 24 times)

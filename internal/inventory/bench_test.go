@@ -9,7 +9,7 @@ import (
 
 // crowd is an inventory in memory with n cameras.
 func crowd(b *testing.B, n int) (*site, []string) {
-	c := &clock{t: start}
+	c := newClock(start)
 	inv, err := Open(b.Context(), Options{Now: c.now})
 	if err != nil {
 		b.Fatal(err)
@@ -18,7 +18,7 @@ func crowd(b *testing.B, n int) (*site, []string) {
 	ids := make([]string, n)
 	for k := range n {
 		hw := fmt.Sprintf("44:19:b6:%02x:%02x:%02x", k>>16, k>>8&255, k&255)
-		ids[k] = s.Observe(Observation{Time: c.t, Source: "arp", IP: ip(fmt.Sprintf("10.%d.%d.%d", k>>16, k>>8&255, k&255)), MAC: mac(hw), Evidence: ev("arp", 0, "mac", hw)}).Device
+		ids[k] = s.Observe(Observation{Time: c.now(), Source: "arp", IP: ip(fmt.Sprintf("10.%d.%d.%d", k>>16, k>>8&255, k&255)), MAC: mac(hw), Evidence: ev("arp", 0, "mac", hw)}).Device
 		s.camera(ids[k], policy.Banned)
 	}
 	return s, ids

@@ -17,7 +17,7 @@ func TestConcurrentUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, Inventory: inv, clock: &clock{t: time.Now()}}
+	s := &site{t: t, Inventory: inv, clock: newClock(time.Now())}
 	var all sync.WaitGroup
 	for worker, work := range []func(int){
 		func(n int) {

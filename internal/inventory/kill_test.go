@@ -45,7 +45,7 @@ func agentUnderLoad(dir string) {
 			os.Exit(1)
 		}
 	}
-	c := &clock{t: time.Now()}
+	c := newClock(time.Now())
 	inv, err := Open(context.Background(), Options{Dir: dir, Now: c.now})
 	if err != nil {
 		fmt.Println("error", err)
@@ -55,7 +55,7 @@ func agentUnderLoad(dir string) {
 	begin := inv.Len()
 	for n := begin; ; n++ {
 		hw := fmt.Sprintf("44:19:b6:%02x:%02x:%02x", n>>16, n>>8&255, n&255)
-		id := s.Observe(Observation{Time: c.t, Source: "http", IP: ip(fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)), MAC: mac(hw),
+		id := s.Observe(Observation{Time: c.now(), Source: "http", IP: ip(fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)), MAC: mac(hw),
 			Evidence: ev("http", 80, "server", "App-webs/", "body", strings.Repeat("x", 3000))}).Device
 		s.camera(id, policy.Banned)
 		if n%7 == 0 {

@@ -3,6 +3,7 @@ package inventory
 import (
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,13 +13,21 @@ import (
 
 var start = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 
-// clock is an injected clock that a test moves.
-type clock struct{ t time.Time }
+// clock is an injected clock that a test moves, while the inventory's own
+// goroutines read it.
+type clock struct{ t atomic.Int64 } // Unix, in nanoseconds
 
-func (c *clock) now() time.Time       { return c.t }
-func (c *clock) pass(d time.Duration) { c.t = c.t.Add(d) }
-func mac(s string) net.HardwareAddr   { m, _ := net.ParseMAC(s); return m }
-func ip(s string) netip.Addr          { return netip.MustParseAddr(s) }
+func newClock(t time.Time) *clock {
+	c := &clock{}
+	c.t.Store(t.UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time       { return time.Unix(0, c.t.Load()).UTC() }
+func (c *clock) pass(d time.Duration) { c.t.Add(int64(d)) }
+
+func mac(s string) net.HardwareAddr { m, _ := net.ParseMAC(s); return m }
+func ip(s string) netip.Addr        { return netip.MustParseAddr(s) }
 func nets(s ...string) (p []netip.Prefix) {
 	for _, one := range s {
 		p = append(p, netip.MustParsePrefix(one))
@@ -43,7 +52,7 @@ type site struct {
 
 func newSite(t *testing.T, o Options) *site {
 	t.Helper()
-	c := &clock{t: start}
+	c := newClock(start)
 	o.Now = c.now
 	if o.Site == "" {
 		o.Site = "test"

@@ -44,7 +44,7 @@ func TestStoresOfEveryReleaseOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := newSite(t, o)
-			s.clock.t = start.AddDate(1, 0, 0)
+			s.clock.t.Store(start.AddDate(1, 0, 0).UnixNano())
 			checkReleased(s, r.head, r.length)
 		})
 	}
