@@ -1,11 +1,13 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"hash/fnv"
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,6 +21,7 @@ const (
 	hostPause        = 200 * time.Millisecond
 	rememberedHosts  = 1 << 17
 	forgetAfterCycle = 32
+	conflictsMost    = 1 << 10
 )
 
 // Pace is a ceiling in packets per second. Wire holds the one over all
@@ -107,10 +110,23 @@ func (p *Pace) take(n *int) (wait time.Duration) {
 // budget keeps what hosts and groups were asked in this cycle, and which
 // addresses were ever sighted.
 type budget struct {
-	mu     sync.Mutex
-	cycle  uint32
-	hosts  map[netip.Addr]*host
-	groups map[string]*groupUse
+	mu        sync.Mutex
+	cycle     uint32
+	hosts     map[netip.Addr]*host
+	groups    map[string]*groupUse
+	conflicts map[netip.Addr]conflict
+}
+
+// Conflict is an address that two MACs claim: two hosts set to the same
+// address, a forger, or a host that another has just taken the place of.
+type Conflict struct {
+	IP   netip.Addr
+	MACs [2]net.HardwareAddr // the later one last
+}
+
+type conflict struct {
+	macs  [2][6]byte
+	cycle uint32
 }
 
 // host is one address that was sighted or asked.
@@ -119,6 +135,7 @@ type host struct {
 	known     bool // mac is known
 	seen      bool // sighted, not merely asked
 	fresh     bool // sighted in this cycle
+	placed    bool // mac was seen in this cycle
 	used      uint32
 	datagrams uint8
 	syns      uint8
@@ -132,13 +149,21 @@ type line struct {
 	last time.Time     // end of the last connection; owned by the token's holder
 }
 
+// groupUse is what one interface's groups were asked in this cycle.
 type groupUse struct {
 	total     int
 	questions map[uint64]int
+	refused   map[string]int // packets by source
+}
+
+// LeftOut is how many packets to groups a source could not send.
+type LeftOut struct {
+	Interface, Source string
+	Packets           int
 }
 
 func newBudget() *budget {
-	return &budget{hosts: map[netip.Addr]*host{}, groups: map[string]*groupUse{}}
+	return &budget{hosts: map[netip.Addr]*host{}, groups: map[string]*groupUse{}, conflicts: map[netip.Addr]conflict{}}
 }
 
 func (b *budget) newCycle() {
@@ -146,8 +171,13 @@ func (b *budget) newCycle() {
 	defer b.mu.Unlock()
 	b.cycle++
 	clear(b.groups)
+	for ip, c := range b.conflicts {
+		if b.cycle-c.cycle > 1 {
+			delete(b.conflicts, ip)
+		}
+	}
 	for ip, h := range b.hosts {
-		h.datagrams, h.syns, h.fresh = 0, 0, false
+		h.datagrams, h.syns, h.fresh, h.placed = 0, 0, false, false
 		if b.cycle-h.used > forgetAfterCycle && (h.line == nil || len(h.line.free) == 1) {
 			delete(b.hosts, ip)
 		}
@@ -175,10 +205,47 @@ func (b *budget) sight(ip netip.Addr, mac net.HardwareAddr) {
 	if h == nil {
 		return
 	}
-	h.seen, h.fresh = true, true
 	if len(mac) == 6 {
-		h.mac, h.known = [6]byte(mac), true
+		is := [6]byte(mac)
+		if h.placed && h.mac != is && len(b.conflicts) < conflictsMost {
+			b.conflicts[ip] = conflict{macs: [2][6]byte{h.mac, is}, cycle: b.cycle}
+		}
+		h.mac, h.known, h.placed = is, true, true
 	}
+	h.seen, h.fresh = true, true
+}
+
+func (b *budget) contested(ip netip.Addr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, yes := b.conflicts[ip]
+	return yes
+}
+
+func (b *budget) conflicting() []Conflict {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]Conflict, 0, len(b.conflicts))
+	for ip, c := range b.conflicts {
+		out = append(out, Conflict{IP: ip, MACs: [2]net.HardwareAddr{c.macs[0][:], c.macs[1][:]}})
+	}
+	slices.SortFunc(out, func(x, y Conflict) int { return x.IP.Compare(y.IP) })
+	return out
+}
+
+func (b *budget) leftOut() []LeftOut {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []LeftOut
+	for iface, g := range b.groups {
+		for source, n := range g.refused {
+			out = append(out, LeftOut{iface, source, n})
+		}
+	}
+	slices.SortFunc(out, func(x, y LeftOut) int {
+		return cmp.Or(cmp.Compare(x.Interface, y.Interface), cmp.Compare(x.Source, y.Source))
+	})
+	return out
 }
 
 func (b *budget) sighted(ip netip.Addr) bool {
@@ -219,10 +286,11 @@ func (b *budget) take(l leaving) (reason int, err error) {
 	if l.kind == group {
 		g := b.groups[l.packet.Interface]
 		if g == nil {
-			g = &groupUse{questions: map[uint64]int{}}
+			g = &groupUse{questions: map[uint64]int{}, refused: map[string]int{}}
 			b.groups[l.packet.Interface] = g
 		}
 		if g.total+n > interfaceGroup || g.questions[l.question]+n > questionRepeats {
+			g.refused[l.packet.Source] += n
 			return rejectMulticast, ErrMulticastBudget
 		}
 		g.total += n

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,5 +121,49 @@ func TestHostsAreForgottenAfterManyCycles(t *testing.T) {
 	}
 	if b.sighted(ip) || len(b.hosts) != 0 {
 		t.Error("still known")
+	}
+}
+
+func TestTwoMACsAtOneAddressAreAConflictForTwoCycles(t *testing.T) {
+	b, ip := newBudget(), netip.MustParseAddr("10.0.0.1")
+	one, two := net.HardwareAddr{2, 0, 0, 0, 0, 1}, net.HardwareAddr{2, 0, 0, 0, 0, 2}
+	b.sight(ip, one)
+	b.sight(ip, nil)
+	b.newCycle()
+	b.sight(ip, two) // replaced since the last cycle: nothing is open
+	if b.contested(ip) {
+		t.Error("a device in the place of another is a conflict")
+	}
+	b.sight(ip, one)
+	if all := b.conflicting(); len(all) != 1 || all[0].IP != ip || all[0].MACs[0].String() != two.String() || all[0].MACs[1].String() != one.String() {
+		t.Errorf("conflicts %v", all)
+	}
+	b.newCycle()
+	if !b.contested(ip) {
+		t.Error("forgotten in the next cycle")
+	}
+	b.newCycle()
+	if b.contested(ip) {
+		t.Error("still a conflict")
+	}
+}
+
+func TestWhatTheGroupAllowanceLeavesOutIsCounted(t *testing.T) {
+	b := newBudget()
+	ask := func(iface, source string, n int) {
+		_, _ = b.take(leaving{packet: Packet{Interface: iface, Source: source, Count: 1}, kind: group, question: uint64(n)})
+	}
+	for n := range interfaceGroup + 2 {
+		ask("eth0", "wsd", n)
+		ask("eth1", "wsd", 0) // the fourth time and on
+	}
+	ask("eth0", "mdns", 0)
+	want := []LeftOut{{"eth0", "mdns", 1}, {"eth0", "wsd", 2}, {"eth1", "wsd", interfaceGroup + 2 - questionRepeats}}
+	if got := b.leftOut(); !slices.Equal(got, want) {
+		t.Errorf("left out %v, want %v", got, want)
+	}
+	b.newCycle()
+	if got := b.leftOut(); len(got) > 0 {
+		t.Errorf("in the next cycle: %v", got)
 	}
 }

@@ -1,11 +1,15 @@
 package discovery
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
 // Interfaces lists the system's interfaces by netlink: unlike package net it
@@ -41,4 +45,27 @@ func Interfaces() ([]Interface, error) {
 		})
 	}
 	return out, nil
+}
+
+// WatchInterfaces calls changed whenever the kernel tells that a link or an
+// address changed (rtnetlink), and once at the start, until ctx ends.
+func WatchInterfaces(ctx context.Context, changed func()) {
+	Retry(ctx, func() error {
+		s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+		if err != nil {
+			return fmt.Errorf("discovery: subscribe to the interfaces: %w", err)
+		}
+		defer s.Close()
+		defer context.AfterFunc(ctx, s.Close)()
+		for {
+			changed()
+			_, _, err := s.Receive()
+			switch {
+			case ctx.Err() != nil:
+				return nil
+			case err != nil && !errors.Is(err, unix.ENOBUFS): // more changes than the socket holds
+				return fmt.Errorf("discovery: hear of the interfaces: %w", err)
+			}
+		}
+	})
 }

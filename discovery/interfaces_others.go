@@ -3,9 +3,19 @@
 package discovery
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"time"
 )
+
+// WatchInterfaces calls changed every two seconds until ctx ends: it is not
+// known here when an interface changes.
+func WatchInterfaces(ctx context.Context, changed func()) {
+	for sleep(ctx, 2*time.Second) == nil {
+		changed()
+	}
+}
 
 // Interfaces lists the system's interfaces.
 func Interfaces() ([]Interface, error) {

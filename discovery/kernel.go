@@ -28,24 +28,59 @@ const (
 	neighbourReachable
 )
 
+// hop is the neighbour to which the kernel hands what goes to a routed host.
+type hop struct {
+	index int        // of the interface
+	ip    netip.Addr // invalid: nobody is asked for an address, or there is no route
+	till  time.Time  // how long it is believed
+}
+
 // kernelNeighbours foresees the requests that the kernel will send.
 type kernelNeighbours struct {
 	state func(index int, ip netip.Addr) (neighbourState, net.HardwareAddr)
+	route func(ip netip.Addr) hop
 	learn func(ip netip.Addr, mac net.HardwareAddr)
 
 	mu         sync.Mutex
 	resolved   map[netip.Addr]time.Time // till when
 	unresolved map[netip.Addr]time.Time
+	hops       map[netip.Addr]hop // by destination
 }
 
 // newKernelNeighbours asks the kernel; learn is told the MACs that it knows.
 func newKernelNeighbours(learn func(netip.Addr, net.HardwareAddr)) *kernelNeighbours {
 	return &kernelNeighbours{
 		state:      kernelNeighbour,
+		route:      kernelRoute,
 		learn:      learn,
 		resolved:   map[netip.Addr]time.Time{},
 		unresolved: map[netip.Addr]time.Time{},
+		hops:       map[netip.Addr]hop{},
 	}
+}
+
+// GatewayOf returns the neighbour by which a routed host is reached; invalid
+// when there is none.
+func (w *Wire) GatewayOf(ip netip.Addr) netip.Addr { return w.kernel.hop(ip).ip }
+
+// hop asks the routing table, or remembers what it said a moment ago.
+func (k *kernelNeighbours) hop(ip netip.Addr) hop {
+	now := time.Now()
+	k.mu.Lock()
+	h, ok := k.hops[ip]
+	k.mu.Unlock()
+	if ok && now.Before(h.till) {
+		return h
+	}
+	h = k.route(ip)
+	h.till = now.Add(resolvedFor)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.hops) >= resolvedEntries {
+		clear(k.hops)
+	}
+	k.hops[ip] = h
+	return h
 }
 
 // HolderOf returns the MAC to which the kernel sends what goes to a host of a

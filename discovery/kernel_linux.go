@@ -34,3 +34,24 @@ func kernelNeighbour(index int, ip netip.Addr) (neighbourState, net.HardwareAddr
 	}
 	return neighbourUnknown, nil
 }
+
+// kernelRoute asks the routing table to whom a packet to ip is handed: a
+// gateway, or the host itself where the route says that it is on a link.
+func kernelRoute(ip netip.Addr) hop {
+	routes, err := netlink.RouteGet(ip.AsSlice())
+	if err != nil || len(routes) == 0 {
+		return hop{}
+	}
+	r := routes[0]
+	link, err := netlink.LinkByIndex(r.LinkIndex)
+	if err != nil || link.Attrs().RawFlags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) != 0 {
+		return hop{} // a tunnel: nobody is asked for a MAC
+	}
+	next := hop{index: r.LinkIndex, ip: ip}
+	if via, ok := r.Via.(*netlink.Via); ok { // IPv4 by an IPv6 gateway, RFC 8950
+		next.ip = addr(via.Addr)
+	} else if len(r.Gw) > 0 {
+		next.ip = addr(r.Gw)
+	}
+	return next
+}

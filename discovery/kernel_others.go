@@ -11,3 +11,6 @@ import (
 func kernelNeighbour(int, netip.Addr) (neighbourState, net.HardwareAddr) {
 	return neighbourUnknown, nil
 }
+
+// kernelRoute cannot be asked here.
+func kernelRoute(netip.Addr) hop { return hop{} }

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -27,23 +28,16 @@ type CaptureInfo = packet.CaptureInfo
 // PacketConn captures the frames of one interface and sends those few that
 // discovery may send: ARP requests, neighbour solicitations and multicast
 // echo requests.
-type PacketConn interface {
-	// ReadPacket returns the next frame that passes the filter.
-	ReadPacket(buf []byte) (n int, ci CaptureInfo, err error)
-	// WriteFrame sends one Ethernet frame when its turn has come. Wire reads
-	// the frame itself: what describes it to the plan only. In a dry run it
-	// returns nil.
-	WriteFrame(ctx context.Context, frame []byte, what Packet) error
-	SetReadDeadline(t time.Time) error
-	// Stats counts frames since the socket was opened.
-	Stats() packet.Stats
-	Close() error
+type PacketConn struct {
+	*packet.Conn
+	w     *Wire
+	iface Interface
 }
 
 // OpenPacket opens a raw socket on an interface; promisc also captures
 // unicast frames between others. errors.Is(err, ErrNoCapability) tells that
 // CAP_NET_RAW is missing.
-func (w *Wire) OpenPacket(_ context.Context, iface string, filter []bpf.RawInstruction, promisc bool) (PacketConn, error) {
+func (w *Wire) OpenPacket(iface string, filter []bpf.RawInstruction, promisc bool) (*PacketConn, error) {
 	i, ok := w.Scope().Interface(iface)
 	if !ok {
 		return nil, fmt.Errorf("open raw socket on %s: interface %w", iface, ErrOutOfScope)
@@ -55,16 +49,37 @@ func (w *Wire) OpenPacket(_ context.Context, iface string, filter []bpf.RawInstr
 	if err != nil {
 		return nil, err
 	}
-	return &frameConn{Conn: conn, w: w, iface: i}, nil
+	return &PacketConn{Conn: conn, w: w, iface: i}, nil
 }
 
-type frameConn struct {
-	*packet.Conn
-	w     *Wire
-	iface Interface
+// linkPause is waited where a read fails: the link is down, and what follows
+// comes when it is back.
+const linkPause = 10 * time.Millisecond
+
+// ReadFrames hands on every frame that came from others until the socket is
+// closed. take keeps no reference to the frame.
+func (c *PacketConn) ReadFrames(take func(*packet.Frame, CaptureInfo)) {
+	decoder, buf := packet.NewDecoder(), make([]byte, 1<<16)
+	var f packet.Frame
+	for {
+		n, ci, err := c.ReadPacket(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			time.Sleep(linkPause)
+			continue
+		}
+		if decoder.Decode(buf[:n], &f) == nil && !bytes.Equal(f.Source[:], c.iface.MAC) {
+			take(&f, ci)
+		}
+	}
 }
 
-func (c *frameConn) WriteFrame(ctx context.Context, frame []byte, what Packet) error {
+// WriteFrame sends one Ethernet frame when its turn has come. Wire reads the
+// frame itself: what describes it to the plan only. In a dry run it returns
+// nil.
+func (c *PacketConn) WriteFrame(ctx context.Context, frame []byte, what Packet) error {
 	l, err := c.examine(frame)
 	if err != nil {
 		c.w.count(c.iface.Name).rejected[rejectFrame].Add(1)
@@ -84,7 +99,7 @@ var allNodes = netip.MustParseAddr("ff02::1")
 
 // examine reads what a frame asks whom. Only requests from our own MAC and
 // address pass: never a reply, an announcement or another's name.
-func (c *frameConn) examine(f []byte) (leaving, error) {
+func (c *PacketConn) examine(f []byte) (leaving, error) {
 	if len(f) < 14 || len(c.iface.MAC) != 6 || [6]byte(f[6:12]) != [6]byte(c.iface.MAC) {
 		return leaving{}, fmt.Errorf("%w: not from the interface's own MAC", errFrame)
 	}
@@ -101,7 +116,7 @@ func (c *frameConn) examine(f []byte) (leaving, error) {
 	return leaving{}, fmt.Errorf("%w: EtherType %x", errFrame, f[12:14])
 }
 
-func (c *frameConn) examineARP(b []byte) (leaving, error) {
+func (c *PacketConn) examineARP(b []byte) (leaving, error) {
 	// RFC 826: Ethernet, IPv4, lengths 6 and 4, request.
 	if len(b) < 28 || [8]byte(b[:8]) != [8]byte{0, 1, 8, 0, 6, 4, 0, 1} {
 		return leaving{}, fmt.Errorf("%w: ARP, but no request", errFrame)
@@ -122,7 +137,7 @@ func (c *frameConn) examineARP(b []byte) (leaving, error) {
 	}, nil
 }
 
-func (c *frameConn) examineICMPv6(b []byte) (leaving, error) {
+func (c *PacketConn) examineICMPv6(b []byte) (leaving, error) {
 	if len(b) < 44 || b[0]>>4 != 6 || b[6] != 58 {
 		return leaving{}, fmt.Errorf("%w: IPv6, but no ICMPv6", errFrame)
 	}

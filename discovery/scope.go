@@ -8,13 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Connected is the word for the interfaces' own networks in ScopeOptions.
 const Connected = "connected"
 
-// learntMost bounds the addresses that excluded MACs may claim.
-const learntMost = 1 << 16
+// claimsMost bounds the addresses that excluded MACs may claim.
+const claimsMost = 1 << 16
 
 // connectedBits is the shortest IPv4 prefix that "connected" takes by itself.
 const connectedBits = 20
@@ -69,8 +70,19 @@ type Scope struct {
 	macs     map[[6]byte]int
 
 	mu     sync.RWMutex
-	learnt map[netip.Addr]int // addresses at which an excluded MAC was seen
+	claims map[netip.Addr]claim // addresses at which an excluded MAC was seen
 }
+
+// claim is an excluded MAC's on an address.
+type claim struct {
+	mac   [6]byte
+	index int       // of the exclusion
+	seen  time.Time // last
+}
+
+// claimHolds is how long an excluded MAC's address is not asked although
+// another MAC claims it too: which of them the kernel would send to is open.
+const claimHolds = time.Hour
 
 type excludedPrefix struct {
 	prefix netip.Prefix
@@ -83,7 +95,7 @@ func NewScope(all []Interface, o ScopeOptions) (*Scope, error) {
 		Exclusions: slices.Clone(o.Exclude),
 		addrs:      map[netip.Addr]int{},
 		macs:       map[[6]byte]int{},
-		learnt:     map[netip.Addr]int{},
+		claims:     map[netip.Addr]claim{},
 	}
 	if err := s.exclude(); err != nil {
 		return nil, err
@@ -376,29 +388,50 @@ func (s *Scope) Excluded(ip netip.Addr) (reason string, yes bool) {
 		return "", false
 	}
 	ip = ip.Unmap().WithZone("")
-	if at, ok := s.addrs[ip]; ok {
+	if at, ok := s.excludedItself(ip); ok {
 		return s.Exclusions[at].String(), true
-	}
-	for _, p := range s.prefixes {
-		if p.prefix.Contains(ip) {
-			return s.Exclusions[p.index].String(), true
-		}
 	}
 	if len(s.macs) == 0 {
 		return "", false
 	}
-	if mac, ok := interfaceIDMAC(ip); ok {
-		if at, ok := s.macs[mac]; ok {
-			return s.Exclusions[at].String(), true
-		}
-	}
 	s.mu.RLock()
-	at, ok := s.learnt[ip]
+	c, ok := s.claims[ip]
 	s.mu.RUnlock()
 	if ok {
-		return s.Exclusions[at].String(), true
+		return s.Exclusions[c.index].String(), true
 	}
 	return "", false
+}
+
+// excludedItself finds the exclusion that names an address, a prefix around it
+// or the MAC that it is made of.
+func (s *Scope) excludedItself(ip netip.Addr) (index int, yes bool) {
+	if at, ok := s.addrs[ip]; ok {
+		return at, true
+	}
+	for _, p := range s.prefixes {
+		if p.prefix.Contains(ip) {
+			return p.index, true
+		}
+	}
+	if mac, ok := interfaceIDMAC(ip); ok {
+		at, ok := s.macs[mac]
+		return at, ok
+	}
+	return 0, false
+}
+
+// Claimed reports whether ip is excluded for no other reason than that an
+// excluded MAC was seen there, which anybody on the link could have forged.
+func (s *Scope) Claimed(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	if _, itself := s.excludedItself(ip); itself {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.claims[ip]
+	return ok
 }
 
 // ExcludedMAC reports whether a MAC is excluded.
@@ -414,19 +447,34 @@ func (s *Scope) ExcludedMAC(mac net.HardwareAddr) (string, bool) {
 }
 
 // Learn keeps which addresses an excluded MAC was seen at. An address that
-// another MAC has taken over is free again.
+// another MAC has taken over is free again once the excluded one has been
+// silent there for an hour.
 func (s *Scope) Learn(ip netip.Addr, mac net.HardwareAddr) {
 	if len(s.macs) == 0 || len(mac) != 6 {
 		return
 	}
-	ip = ip.Unmap().WithZone("")
+	ip, now := ip.Unmap().WithZone(""), time.Now()
 	at, excluded := s.macs[[6]byte(mac)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.learnt[ip]; excluded && (known || len(s.learnt) < learntMost) {
-		s.learnt[ip] = at
-	} else if !excluded {
-		delete(s.learnt, ip)
+	c, known := s.claims[ip]
+	switch {
+	case excluded && (known || len(s.claims) < claimsMost):
+		s.claims[ip] = claim{mac: [6]byte(mac), index: at, seen: now}
+	case !excluded && known && now.Sub(c.seen) >= claimHolds:
+		delete(s.claims, ip)
+	}
+}
+
+// inherit takes over what another scope has learnt of MACs that are excluded
+// here too.
+func (s *Scope) inherit(from *Scope) {
+	from.mu.RLock()
+	defer from.mu.RUnlock()
+	for ip, c := range from.claims {
+		if at, excluded := s.macs[c.mac]; excluded {
+			s.claims[ip] = claim{mac: c.mac, index: at, seen: c.seen}
+		}
 	}
 }
 

@@ -126,6 +126,7 @@ func (w *Wire) SetScope(s *Scope) {
 	for ip, mac := range w.budget.learnt() {
 		s.Learn(ip, mac[:])
 	}
+	s.inherit(w.Scope())
 	w.scope.Store(s)
 }
 
@@ -156,6 +157,17 @@ func (w *Wire) Learn(ip netip.Addr, mac net.HardwareAddr) {
 		w.budget.sight(ip, mac)
 	}
 }
+
+// Conflicts are the addresses that two MACs claimed in this cycle or the last.
+func (w *Wire) Conflicts() []Conflict { return w.budget.conflicting() }
+
+// Contested reports whether two MACs claimed an address in this cycle or the
+// last.
+func (w *Wire) Contested(ip netip.Addr) bool { return w.budget.contested(ip.Unmap().WithZone("")) }
+
+// LeftOut says which questions to groups the allowance of this cycle kept from
+// being put.
+func (w *Wire) LeftOut() []LeftOut { return w.budget.leftOut() }
 
 // IsSighted reports whether an address was ever sighted.
 func (w *Wire) IsSighted(ip netip.Addr) bool { return w.budget.sighted(ip.Unmap().WithZone("")) }
@@ -320,6 +332,13 @@ func (w *Wire) allowed(l leaving) (network Network, reason int, err error) {
 	if !ok || notAHost(l.to, network) {
 		return network, rejectScope, ErrOutOfScope
 	}
+	if !network.Connected {
+		if gateway := w.GatewayOf(l.to); gateway.IsValid() {
+			if why, yes := scope.Excluded(gateway); yes {
+				return network, rejectExcluded, fmt.Errorf("by way of %s: %w (%s)", gateway, ErrExcluded, why)
+			}
+		}
+	}
 	planned := l.kind == walk && w.plan != nil // the router will have shown itself by then
 	if network.Connected && l.kind != resolve && !planned && !w.budget.sighted(l.to) && !ownLoopback(network) {
 		return network, rejectUnsighted, ErrNotSighted
@@ -375,13 +394,28 @@ func isGroup(ip netip.Addr, i Interface) bool {
 // account of the packet taken off beforehand.
 func (w *Wire) turn(ctx context.Context, l leaving, n Network) error {
 	frames := l.packet.Count
-	if (l.kind == datagram || l.kind == syn || l.kind == walk) && n.Connected && !ownLoopback(n) {
-		i, _ := w.Scope().Interface(n.Interface)
-		asks, err := w.kernel.before(ctx, i.Index, l.to)
+	if l.kind == datagram || l.kind == syn || l.kind == walk {
+		asks, err := w.kernelAsks(ctx, l.to, n)
 		if err != nil {
 			return err
 		}
 		frames += asks
 	}
 	return w.pace.Wait(ctx, frames)
+}
+
+// kernelAsks is how many requests the kernel will send before a packet to a
+// host of n can leave: for the host's MAC, or for its gateway's.
+func (w *Wire) kernelAsks(ctx context.Context, to netip.Addr, n Network) (int, error) {
+	if ownLoopback(n) {
+		return 0, nil
+	}
+	next := hop{ip: to}
+	if n.Connected {
+		i, _ := w.Scope().Interface(n.Interface)
+		next.index = i.Index
+	} else if next = w.kernel.hop(to); !next.ip.IsValid() {
+		return 0, nil
+	}
+	return w.kernel.before(ctx, next.index, next.ip)
 }

@@ -294,7 +294,7 @@ func TestDatagramsAndQuestionsAreCounted(t *testing.T) {
 func TestFramesInAnothersNameAreRefused(t *testing.T) {
 	running, w := play(t, "sixty", WireOptions{}, ScopeOptions{})
 	running.Forget()
-	conn, err := w.OpenPacket(t.Context(), "cam0", nil, false)
+	conn, err := w.OpenPacket("cam0", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/net/bpf"
 
 	"camcensus/discovery"
 	"camcensus/internal/packet"
@@ -54,31 +53,33 @@ const (
 	lossRound = 1 // and again when the capture dropped answers
 	roundWait = 300 * time.Millisecond
 	lastWait  = 700 * time.Millisecond
-	remedy    = "the kernel's neighbour table serves instead"
 )
 
 // Source sweeps the connected networks.
 type Source struct {
 	env      discovery.Env
 	settings Settings
-	health   *discovery.Health
+	capture  discovery.Capture
 }
 
 // New returns the source.
 func New(env discovery.Env, s Settings) *Source {
-	return &Source{env: env, settings: s, health: discovery.NewHealth(name, s.Auto())}
+	return &Source{env: env, settings: s, capture: discovery.Capture{
+		Wire: env.Wire, Health: discovery.NewHealth(name, s.Auto()),
+		Filter: packet.MustFilter(packet.Want{ARP: true}), Remedy: "the kernel's neighbour table serves instead",
+	}}
 }
 
 // Listen has nothing to do: the listen source hears ARP.
 func (s *Source) Listen(context.Context, discovery.Sink) error { return nil }
 
 // Status says where the sweep works.
-func (s *Source) Status() []discovery.Status { return s.health.All() }
+func (s *Source) Status() []discovery.Status { return s.capture.Health.All() }
 
 // Ask sweeps every interface at the same time, each at its own rate.
 func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.Sink) error {
 	scope := s.env.Wire.Scope()
-	s.health.Keep(scope.Interfaces)
+	s.capture.Health.Keep(scope.Interfaces)
 	var sweeps []*sweep
 	total := 0
 	for _, i := range scope.Interfaces {
@@ -87,15 +88,13 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 			continue
 		}
 		if len(i.MAC) != 6 {
-			s.health.Down(i.Name, errors.New("no Ethernet address"), "")
+			s.capture.Health.Down(i.Name, errors.New("no Ethernet address"), "")
 			continue
 		}
-		conn, err := s.env.Wire.OpenPacket(ctx, i.Name, filter, false)
+		conn, err := s.capture.Open(i)
 		if err != nil {
-			s.health.Down(i.Name, err, remedy)
 			continue
 		}
-		s.health.Up(i.Name)
 		one := s.sweep(i, networks, conn, round, sink)
 		sweeps = append(sweeps, one)
 		total += one.size()
@@ -112,16 +111,6 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 	}
 	wg.Wait()
 	return ctx.Err()
-}
-
-var filter = mustFilter()
-
-func mustFilter() []bpf.RawInstruction {
-	f, err := packet.Filter(packet.Want{ARP: true})
-	if err != nil {
-		panic(err) // a constant program
-	}
-	return f
 }
 
 // sweepable are the IPv4 networks of an interface; of nested ones the outer.
@@ -142,9 +131,9 @@ func sweepable(scope *discovery.Scope, i discovery.Interface) []discovery.Networ
 	return out
 }
 
-func (s *Source) sweep(i discovery.Interface, networks []discovery.Network, conn discovery.PacketConn, round discovery.Round, sink discovery.Sink) *sweep {
+func (s *Source) sweep(i discovery.Interface, networks []discovery.Network, conn *discovery.PacketConn, round discovery.Round, sink discovery.Sink) *sweep {
 	w := &sweep{
-		wire: s.env.Wire, log: s.env.Log, now: s.env.Now, health: s.health,
+		wire: s.env.Wire, log: s.env.Log, now: s.env.Now, health: s.capture.Health,
 		iface: i, conn: conn, round: round, sink: sink, pace: discovery.NewPace(s.settings.Rate),
 	}
 	for _, n := range networks {
@@ -160,7 +149,7 @@ type sweep struct {
 	now      func() time.Time
 	health   *discovery.Health
 	iface    discovery.Interface
-	conn     discovery.PacketConn
+	conn     *discovery.PacketConn
 	round    discovery.Round
 	sink     discovery.Sink
 	pace     *discovery.Pace
@@ -186,7 +175,7 @@ func (w *sweep) size() int {
 
 func (w *sweep) run(ctx context.Context) {
 	var reader sync.WaitGroup
-	reader.Go(w.read)
+	reader.Go(func() { w.conn.ReadFrames(w.take) })
 	w.rounds(ctx)
 	w.conn.Close()
 	reader.Wait()
@@ -298,30 +287,9 @@ func (w *sweep) askOne(ctx context.Context, build *packet.Builder, s *swept, ip 
 	return nil
 }
 
-// read takes the answers in until the socket is closed.
-func (w *sweep) read() {
-	decoder, buf := packet.NewDecoder(), make([]byte, 2048)
-	var f packet.Frame
-	for {
-		n, ci, err := w.conn.ReadPacket(buf)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			// The link went down; what follows comes when it is back.
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
-		if decoder.Decode(buf[:n], &f) != nil || f.Protocol != packet.ARP {
-			continue
-		}
-		w.take(&f, ci)
-	}
-}
-
 // take passes an answer on. Requests of others show as much as replies do.
 func (w *sweep) take(f *packet.Frame, ci discovery.CaptureInfo) {
-	if f.Sender[0]&1 != 0 || f.Sender == [6]byte{} || f.Sender == [6]byte(w.iface.MAC) {
+	if f.Protocol != packet.ARP || f.Sender[0]&1 != 0 || f.Sender == [6]byte{} || f.Sender == [6]byte(w.iface.MAC) {
 		return
 	}
 	for _, s := range w.networks {

@@ -3,15 +3,8 @@
 package dhcp
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"sync"
-	"time"
-
-	"golang.org/x/net/bpf"
 
 	"camcensus/discovery"
 	"camcensus/internal/packet"
@@ -37,77 +30,36 @@ var Protocol = discovery.Protocol{
 		if !ok {
 			return nil, fmt.Errorf("dhcp: settings are %T", settings)
 		}
-		return &Source{env: env, health: discovery.NewHealth(name, s.Auto())}, nil
+		return &Source{capture: discovery.Capture{
+			Wire: env.Wire, Health: discovery.NewHealth(name, s.Auto()),
+			Filter: packet.MustFilter(packet.Want{UDPPorts: []uint16{ServerPort}}),
+			Remedy: "names given by DHCP stay unknown",
+		}}, nil
 	},
 	Kinds:  []string{name},
 	Fields: Fields,
 }
 
 // Source captures DHCP on every interface.
-type Source struct {
-	env    discovery.Env
-	health *discovery.Health
-}
+type Source struct{ capture discovery.Capture }
 
 // Ask has nothing to ask.
 func (s *Source) Ask(context.Context, discovery.Round, discovery.Sink) error { return nil }
 
 // Status says where it hears.
-func (s *Source) Status() []discovery.Status { return s.health.All() }
-
-var filter = mustFilter()
-
-func mustFilter() []bpf.RawInstruction {
-	f, err := packet.Filter(packet.Want{UDPPorts: []uint16{ServerPort}})
-	if err != nil {
-		panic(err) // a constant program
-	}
-	return f
-}
+func (s *Source) Status() []discovery.Status { return s.capture.Health.All() }
 
 // Listen reports the clients until ctx ends.
 func (s *Source) Listen(ctx context.Context, sink discovery.Sink) error {
-	scope := s.env.Wire.Scope()
-	s.health.Keep(scope.Interfaces)
-	var wg sync.WaitGroup
-	for _, i := range scope.Interfaces {
-		if i.Loopback {
-			continue
+	s.capture.Listen(ctx, func(discovery.Interface) func(*packet.Frame, discovery.CaptureInfo) {
+		return func(f *packet.Frame, ci discovery.CaptureInfo) {
+			if sighting, ok := Sighting(f, ci); ok {
+				sighting.Source = name
+				sink(sighting)
+			}
 		}
-		conn, err := s.env.Wire.OpenPacket(ctx, i.Name, filter, false)
-		if err != nil {
-			s.health.Down(i.Name, err, "names given by DHCP stay unknown")
-			continue
-		}
-		s.health.Up(i.Name)
-		stop := context.AfterFunc(ctx, func() { conn.Close() })
-		defer stop()
-		wg.Go(func() { read(conn, i, sink) })
-	}
-	wg.Wait()
+	})
 	return nil
-}
-
-func read(conn discovery.PacketConn, i discovery.Interface, sink discovery.Sink) {
-	decoder, buf := packet.NewDecoder(), make([]byte, 4096)
-	var f packet.Frame
-	for {
-		n, ci, err := conn.ReadPacket(buf)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			time.Sleep(10 * time.Millisecond) // the link went down
-			continue
-		}
-		if decoder.Decode(buf[:n], &f) != nil || bytes.Equal(f.Source[:], i.MAC) {
-			continue
-		}
-		if sighting, ok := Sighting(&f, ci); ok {
-			sighting.Source = name
-			sink(sighting)
-		}
-	}
 }
 
 // Sighting reads a client's message off a frame. A relayed one is no sighting

@@ -107,26 +107,36 @@ func (s *Source) Status() []discovery.Status { return s.board.Status() }
 // Asking reports whether a window for answers is open.
 func (s *Source) Asking() bool { return s.asking.Load() }
 
-// Listen hears the groups on every interface until ctx ends.
+// Listen hears the groups on every interface until ctx ends. A group that
+// cannot be joined is tried again.
 func (s *Source) Listen(ctx context.Context, sink discovery.Sink) error {
 	var open sync.WaitGroup
 	for _, i := range s.env.Wire.Scope().Interfaces {
 		s.board.Begin(i.Name, Listening)
 		for _, group := range s.talk.Groups {
-			if !Carries(i, group.Addr().Is6()) {
-				continue
+			if Carries(i, group.Addr().Is6()) {
+				open.Go(func() {
+					discovery.Retry(ctx, func() error { return s.hear(ctx, i.Name, group, sink) })
+				})
 			}
-			conn, err := s.env.Wire.ListenGroup(ctx, group, []string{i.Name})
-			if err != nil {
-				s.board.Fail(i.Name, Listening, err)
-				continue
-			}
-			s.board.Work(i.Name, Listening)
-			open.Go(func() { s.receive(ctx, conn, nil, sink) })
 		}
 	}
 	open.Wait()
 	return nil
+}
+
+// hear delivers what arrives at a group until ctx ends or the socket fails.
+func (s *Source) hear(ctx context.Context, iface string, group netip.AddrPort, sink discovery.Sink) error {
+	conn, err := s.env.Wire.ListenGroup(ctx, group, []string{iface})
+	if err == nil {
+		s.board.Work(iface, Listening)
+		if err = s.receive(ctx, conn, nil, sink); err == nil {
+			return nil
+		}
+		s.board.Begin(iface, Listening)
+	}
+	s.board.Fail(iface, Listening, err)
+	return err
 }
 
 // Carries reports whether an interface can put a question of that family to a
@@ -141,8 +151,9 @@ func Carries(i discovery.Interface, v6 bool) bool {
 	return i.Addr4().IsValid()
 }
 
-// receive delivers what arrives at one socket until it is closed or ctx ends.
-func (s *Source) receive(ctx context.Context, conn *discovery.UDPConn, asked *asked, sink discovery.Sink) {
+// receive delivers what arrives at one socket until ctx ends: the error is nil
+// then.
+func (s *Source) receive(ctx context.Context, conn *discovery.UDPConn, asked *asked, sink discovery.Sink) error {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer func() {
 		stop()
@@ -151,8 +162,11 @@ func (s *Source) receive(ctx context.Context, conn *discovery.UDPConn, asked *as
 	buffer := make([]byte, 65535)
 	for {
 		d, err := conn.Receive(buffer)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
-			return
+			return err
 		}
 		s.deliver(d, buffer[:d.N], asked, sink)
 	}

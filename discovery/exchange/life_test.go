@@ -118,6 +118,104 @@ func TestUnicastAnswersOfRoutedHostsProveThemselves(t *testing.T) {
 	}
 }
 
+func TestTheMakersSearchesReachRoutedHosts(t *testing.T) {
+	far := newFarSide(t)
+	plug(t, far, "cam0", "10.77.0.1/24", "10.77.0.9/24", "10.88.0.2/29", "10.88.0.3/29", "10.88.0.4/29")
+	route(t, "10.88.0.0/29", "10.77.0.9")
+	uuid := regexp.MustCompile(`<Uuid>[^<]*</Uuid>`)
+	hikvision := fixture(t, "sadp", "hikvision.xml")
+	foreign := []byte("<Uuid>13A888A9-F1B1-4020-AE9F-05607682D23B</Uuid>")
+	sadp := func(token func(request []byte) []byte) func([]byte) []byte {
+		return func(request []byte) []byte {
+			if !bytes.Contains(request, []byte("<Types>inquiry</Types>")) {
+				return nil
+			}
+			return uuid.ReplaceAll(hikvision, token(request))
+		}
+	}
+	echo := func(request []byte) []byte { // its case may differ
+		return []byte(strings.NewReplacer("<uuid>", "<Uuid>", "</uuid>", "</Uuid>").Replace(strings.ToLower(string(uuid.Find(request)))))
+	}
+	far.speak(t, "cam0", speaker{ip: "10.88.0.2", alone: true, port: 37020, answer: sadp(echo)})
+	far.speak(t, "cam0", speaker{ip: "10.88.0.3", alone: true, port: 37020, answer: sadp(func([]byte) []byte { return foreign })})
+	far.speak(t, "cam0", speaker{ip: "10.88.0.4", alone: true, port: 37810, answer: func(request []byte) []byte {
+		if bytes.Contains(request, []byte("DHDiscover.search")) {
+			return fixture(t, "dhip", "dahua.bin")
+		}
+		return nil
+	}})
+	wire := newWire(t, "connected", "10.88.0.0/29")
+	var found catch
+	var asking sync.WaitGroup
+	for _, name := range []string{"sadp", "dhip"} {
+		asker := source(t, protocol(t, name), wire)
+		asking.Go(func() { asker.Ask(context.Background(), discovery.Round{}, found.sink) })
+	}
+	asking.Wait()
+	for _, tt := range []struct {
+		protocol, host string
+		proven         bool
+	}{
+		{"sadp", "10.88.0.2", true},  // gave our token back
+		{"sadp", "10.88.0.3", false}, // another's: anybody could have sent it
+		{"dhip", "10.88.0.4", false}, // the search has no place for a token
+	} {
+		seen := found.of(tt.protocol, tt.host)
+		if len(seen) != 1 || seen[0].Solicited != tt.proven || seen[0].Interface != "" || seen[0].MAC != nil {
+			t.Errorf("%s at %s: %d sightings, want one of no interface, proven %v", tt.protocol, tt.host, len(seen), tt.proven)
+			for _, one := range seen {
+				t.Logf("proven %v on %q: %s", one.Solicited, one.Interface, one.Raw[:min(200, len(one.Raw))])
+			}
+		}
+	}
+}
+
+func TestAGroupThatCouldNotBeJoinedIsTriedAgain(t *testing.T) {
+	far := newFarSide(t)
+	plug(t, far, "cam0", "10.77.0.1/24", "10.77.0.25/24")
+	group := netip.MustParseAddrPort("239.255.255.251:37810")
+	jealous, err := net.ListenUDP("udp4", &net.UDPAddr{Port: int(group.Port())}) // shares the port with nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := source(t, protocol(t, "dhip"), newWire(t))
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var found catch
+	var listening sync.WaitGroup
+	listening.Go(func() { s.Listen(ctx, found.sink) })
+	state := func() discovery.Status {
+		for _, st := range s.Status() {
+			if st.Interface == "cam0" {
+				return st
+			}
+		}
+		return discovery.Status{Up: true}
+	}
+	await(t, "the status says why", func() bool { return !state().Up && strings.Contains(state().Reason, "address already in use") })
+	jealous.Close()
+	await(t, "it is heard", func() bool {
+		far.shout(t, "cam0", "10.77.0.25:37810", group.String(), fixture(t, "dhip", "dahua.bin"))
+		return len(found.of("dhip", "10.77.0.25")) > 0
+	})
+	if st := state(); !st.Up {
+		t.Errorf("down: %+v", st)
+	}
+	stop()
+	listening.Wait()
+}
+
+// await waits for a condition; how long a busy machine takes is no fault.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("not in 20 s: %s", what)
+}
+
 func TestHelloAndByeAreHeardAtAnyTime(t *testing.T) {
 	far := newFarSide(t)
 	plug(t, far, "cam0", "10.77.0.1/24", "10.77.0.25/24")

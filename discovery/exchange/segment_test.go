@@ -138,8 +138,9 @@ type speaker struct {
 	ip     string // the address it answers from
 	port   int
 	groups []string
-	from   int // port it answers from, 0: port
-	to     int // port that it answers to, 0: the asker's
+	from   int  // port it answers from, 0: port
+	to     int  // port that it answers to, 0: the asker's
+	alone  bool // hears what is sent to its address only
 	answer func(request []byte) []byte
 }
 
@@ -151,19 +152,23 @@ func (f *farSide) speak(t *testing.T, near string, s speaker) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hear := f.listen(t, s, device)
 		from := s.from
 		if from == 0 {
 			from = s.port
 		}
 		say := listenReuse(t, "udp4", net.JoinHostPort(s.ip, itoa(from)))
+		conns := []*net.UDPConn{say} // what is sent to its address alone arrives here
+		if !s.alone {
+			conns = append(conns, f.listen(t, s, device))
+		}
 		var running sync.WaitGroup
-		for _, conn := range []*net.UDPConn{hear, say} { // what is sent to its address alone arrives at say
+		for _, conn := range conns {
 			running.Go(func() { s.converse(conn, say, device.Index) })
 		}
 		t.Cleanup(func() {
-			hear.Close()
-			say.Close()
+			for _, conn := range conns {
+				conn.Close()
+			}
 			running.Wait()
 		})
 	})

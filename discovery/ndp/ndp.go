@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/bpf"
-
 	"camcensus/discovery"
 	"camcensus/internal/packet"
 )
@@ -34,7 +32,10 @@ var Protocol = discovery.Protocol{
 		if !ok {
 			return nil, fmt.Errorf("ndp: settings are %T", settings)
 		}
-		return &Source{env: env, health: discovery.NewHealth(name, s.Auto())}, nil
+		return &Source{env: env, capture: discovery.Capture{
+			Wire: env.Wire, Health: discovery.NewHealth(name, s.Auto()),
+			Filter: packet.MustFilter(packet.Want{ICMPv6: true}), Remedy: "the kernel's neighbour table serves instead",
+		}}, nil
 	},
 	Kinds:    []string{name},
 	Fields:   Fields,
@@ -47,37 +48,34 @@ const (
 	answerWait  = 1500 * time.Millisecond
 	solicitMost = 4096 // known addresses asked in one cycle
 	heardMost   = 1 << 15
-	remedy      = "the kernel's neighbour table serves instead"
 )
 
 // Source asks the links.
 type Source struct {
-	env    discovery.Env
-	health *discovery.Health
+	env     discovery.Env
+	capture discovery.Capture
 }
 
 // Listen has nothing to do: the listen source hears neighbour discovery.
 func (s *Source) Listen(context.Context, discovery.Sink) error { return nil }
 
 // Status says on which interfaces it works.
-func (s *Source) Status() []discovery.Status { return s.health.All() }
+func (s *Source) Status() []discovery.Status { return s.capture.Health.All() }
 
 // Ask puts the questions on every interface that has IPv6.
 func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.Sink) error {
 	scope := s.env.Wire.Scope()
-	s.health.Keep(scope.Interfaces)
+	s.capture.Health.Keep(scope.Interfaces)
 	var wg sync.WaitGroup
 	var links []*link
 	for _, i := range scope.Interfaces {
 		if i.Loopback || len(i.MAC) != 6 || !i.Addr6().IsValid() {
 			continue
 		}
-		conn, err := s.env.Wire.OpenPacket(ctx, i.Name, filter, false)
+		conn, err := s.capture.Open(i)
 		if err != nil {
-			s.health.Down(i.Name, err, remedy)
 			continue
 		}
-		s.health.Up(i.Name)
 		l := &link{
 			source: s, iface: i, conn: conn, sink: sink, heard: map[netip.Addr]bool{},
 			known: knownOn(scope, i, round.Known),
@@ -142,16 +140,6 @@ func (l *link) count(scope *discovery.Scope, c *discovery.Coverage) {
 	}
 }
 
-var filter = mustFilter()
-
-func mustFilter() []bpf.RawInstruction {
-	f, err := packet.Filter(packet.Want{ICMPv6: true})
-	if err != nil {
-		panic(err) // a constant program
-	}
-	return f
-}
-
 func knownOn(scope *discovery.Scope, i discovery.Interface, known []netip.Addr) []netip.Addr {
 	var out []netip.Addr
 	for _, ip := range known {
@@ -171,7 +159,7 @@ func knownOn(scope *discovery.Scope, i discovery.Interface, known []netip.Addr) 
 type link struct {
 	source *Source
 	iface  discovery.Interface
-	conn   discovery.PacketConn
+	conn   *discovery.PacketConn
 	sink   discovery.Sink
 	known  []netip.Addr
 
@@ -183,11 +171,11 @@ type link struct {
 
 func (l *link) run(ctx context.Context) {
 	var reader sync.WaitGroup
-	reader.Go(l.read)
+	reader.Go(func() { l.conn.ReadFrames(l.take) })
 	err := l.ask(ctx)
 	l.done = err == nil
 	if err != nil && ctx.Err() == nil && !refused(err) {
-		l.source.health.Down(l.iface.Name, err, "")
+		l.source.capture.Health.Down(l.iface.Name, err, "")
 	}
 	l.conn.Close()
 	reader.Wait()
@@ -273,24 +261,9 @@ func (l *link) first(ip netip.Addr) bool {
 	return true
 }
 
-func (l *link) read() {
-	decoder, buf := packet.NewDecoder(), make([]byte, 2048)
-	var f packet.Frame
-	for {
-		n, ci, err := l.conn.ReadPacket(buf)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			time.Sleep(10 * time.Millisecond) // the link went down
-			continue
-		}
-		if decoder.Decode(buf[:n], &f) != nil {
-			continue
-		}
-		if sighting, ok := Sighting(&f, ci); ok && f.Source != [6]byte(l.iface.MAC) && l.first(sighting.IP) {
-			l.sink(sighting)
-		}
+func (l *link) take(f *packet.Frame, ci discovery.CaptureInfo) {
+	if sighting, ok := Sighting(f, ci); ok && l.first(sighting.IP) {
+		l.sink(sighting)
 	}
 }
 

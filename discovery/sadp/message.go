@@ -29,8 +29,8 @@ func request(template, token string) []byte {
 }
 
 func requests() []discovery.Request {
-	var list []discovery.Request
-	for _, to := range []string{"239.255.255.250:37020", "broadcast:37020", "unicast:37020"} {
+	list := []discovery.Request{{Name: "inquiry", Bytes: request(inquiry, fixedToken), To: "unicast:37020"}}
+	for _, to := range []string{"239.255.255.250:37020", "broadcast:37020"} {
 		list = append(list,
 			discovery.Request{Name: "inquiry", Bytes: request(inquiry, fixedToken), To: to},
 			discovery.Request{Name: "inquiry_v32", Bytes: request(inquiryV32, fixedToken), To: to})

@@ -16,8 +16,10 @@ import (
 const (
 	repetitions = 25
 	retries     = 1
-	maxRequests = 20_000 // of one device in one cycle
 )
+
+// MaxRequests bounds what one device is asked in one cycle, repeats included.
+const MaxRequests = 20_000
 
 var errEnough = errors.New("enough rows")
 
@@ -36,8 +38,8 @@ func (s *Source) walk(ctx context.Context, r router) (tables, error) {
 	}
 	sent := 0
 	client.PreSend = func(*gosnmp.GoSNMP) {
-		if sent++; sent > maxRequests {
-			end(fmt.Errorf("more than %d requests", maxRequests))
+		if sent++; sent > MaxRequests {
+			end(fmt.Errorf("more than %d requests", MaxRequests))
 			return
 		}
 		if err := s.charge(ctx, r); err != nil {

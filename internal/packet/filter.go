@@ -55,6 +55,15 @@ func Filter(w Want) ([]bpf.RawInstruction, error) {
 	return raw, nil
 }
 
+// MustFilter is Filter of what is constant in the program.
+func MustFilter(w Want) []bpf.RawInstruction {
+	f, err := Filter(w)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
 // at returns the instructions for frames whose network header begins at off;
 // they find the EtherType in the accumulator and end every frame's way.
 func (w Want) at(off uint32) []bpf.Instruction {
