@@ -74,6 +74,9 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.knowNetworks()
 	a.progress.begin(number, begun, len(a.sourceList()))
 	a.askSources(ctx, number)
+	for _, note := range leftOutNotes(a.wire.LeftOut()) {
+		a.log.Warn(note)
+	}
 	a.releaseCrowds(true)
 	a.offerKnown()
 	a.progress.phase("identify", 0, a.hosts.pending())
@@ -152,7 +155,7 @@ func (a *Agent) offerKnown() {
 		if err != nil || !a.wire.Scope().Contains(ip) || a.mayBeExcluded(ip, d.ID) {
 			continue
 		}
-		h := host{addr: ip, iface: d.Interface, device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID), now)}
+		h := host{addr: ip, iface: d.Interface, tenant: tenant{device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID), now)}}
 		a.hosts.offer(h, false, func(askedAt time.Time) bool { return now.Sub(askedAt) >= interval })
 	}
 }

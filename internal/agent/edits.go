@@ -75,12 +75,16 @@ func (a *Agent) Annotate(device string, p exporter.AnnotationPatch, by string) e
 }
 
 // edited judges the device anew, since a finding or a date may have changed,
-// and shows it.
+// and shows it. The new verdict is on disk before the edit is answered: who
+// reads the store next sees it.
 func (a *Agent) edited(device string, err error) error {
 	if err != nil && !errors.Is(err, inventory.ErrDeferred) {
 		return explained(err)
 	}
 	a.assess(device)
+	if err == nil {
+		err = a.inventory.Flush(device)
+	}
 	if d, ok := a.inventory.Device(device); ok {
 		a.stream.device(d)
 	}

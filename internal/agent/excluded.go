@@ -83,6 +83,53 @@ func exclusionNotes(scope *discovery.Scope) []string {
 	return notes
 }
 
+// conflictNotes name the addresses that two MACs claim.
+func conflictNotes(scope *discovery.Scope, all []discovery.Conflict) []string {
+	var notes []string
+	for n, c := range all {
+		if n == maxConflictNotes {
+			notes = append(notes, fmt.Sprintf("Two MACs claim each of %d further addresses.", len(all)-n))
+			break
+		}
+		what := "both are listed, and questions reach only the one that answers for the address"
+		if scope.Claimed(c.IP) {
+			what = "one of them is excluded, so that what is heard from the address is listed, and nothing is asked there"
+		}
+		notes = append(notes, fmt.Sprintf("%s and %s both claim %s, by conflict, by forgery, or the one in the other's place: %s.", c.MACs[0], c.MACs[1], c.IP, what))
+	}
+	return notes
+}
+
+const maxConflictNotes = 16
+
+// gatewayNotes name the routed networks that an exclusion cuts off.
+func gatewayNotes(wire *discovery.Wire) []string {
+	var notes []string
+	scope := wire.Scope()
+	for _, n := range scope.Networks {
+		if n.Connected {
+			continue
+		}
+		gateway := wire.GatewayOf(n.Prefix.Addr().Next())
+		if !gateway.IsValid() || n.Prefix.Contains(gateway) {
+			continue
+		}
+		if why, yes := scope.Excluded(gateway); yes {
+			notes = append(notes, fmt.Sprintf("%s is reached by way of %s alone (%s): nothing is sent there.", n.Prefix, gateway, why))
+		}
+	}
+	return notes
+}
+
+// leftOutNotes say which questions to a segment the allowance cut short.
+func leftOutNotes(all []discovery.LeftOut) []string {
+	var notes []string
+	for _, l := range all {
+		notes = append(notes, fmt.Sprintf("%s on %s: %d packets to groups were left out: an interface carries at most 60 in a cycle.", l.Source, l.Interface, l.Packets))
+	}
+	return notes
+}
+
 // prefixOf reads an address or a prefix.
 func prefixOf(text string) (netip.Prefix, bool) {
 	if ip, err := netip.ParseAddr(text); err == nil {

@@ -16,28 +16,44 @@ import (
 // is owned by the queue, and by one worker while busy; what is heard of it
 // meanwhile waits in news.
 type host struct {
-	addr   netip.Addr
-	iface  string
-	mac    net.HardwareAddr
-	device string
-	ports  []uint16 // found open by the sweep
-
-	asked   []fingerprint.Asked
-	since   time.Time // when the present pass over the host began
-	askedAt time.Time // when the last round of questions ended
+	addr  netip.Addr
+	iface string
+	tenant
+	before tenant // who was seen there before: of two that claim the address, the other
 
 	queued, busy, again bool
 	turn                uint64 // counts up with every queueing
 	news                *host  // the queue's, also while busy
 }
 
+// tenant is who holds the address, and what it was asked.
+type tenant struct {
+	mac     net.HardwareAddr
+	device  string
+	ports   []uint16 // found open by the sweep
+	asked   []fingerprint.Asked
+	since   time.Time // when the present pass over it began
+	askedAt time.Time // when the last round of questions ended
+}
+
+// turnTo says which MAC holds the address. Another than before is another
+// device, which has been asked nothing yet, unless it is back: two that claim
+// the same address in turn are not asked anew each time.
+func (h *host) turnTo(mac net.HardwareAddr) {
+	switch {
+	case h.mac == nil || bytes.Equal(h.mac, mac):
+		h.mac = bytes.Clone(mac)
+	case bytes.Equal(h.before.mac, mac):
+		h.tenant, h.before = h.before, h.tenant
+	default:
+		h.tenant, h.before = tenant{mac: bytes.Clone(mac), device: h.device}, h.tenant
+	}
+}
+
 // hear takes over what a sighting said.
 func (h *host) hear(s *host) {
 	if s.mac != nil {
-		if h.mac != nil && !bytes.Equal(h.mac, s.mac) {
-			h.asked, h.askedAt, h.since, h.ports = nil, time.Time{}, time.Time{}, nil // another device took the address
-		}
-		h.mac = bytes.Clone(s.mac)
+		h.turnTo(s.mac)
 	}
 	if s.iface != "" {
 		h.iface = s.iface
@@ -90,7 +106,7 @@ func (q *hostQueue) offer(s host, news bool, due func(askedAt time.Time) bool) {
 	defer q.mu.Unlock()
 	h := q.hosts[s.addr]
 	if h == nil {
-		h = &host{addr: s.addr, askedAt: s.askedAt}
+		h = &host{addr: s.addr, tenant: tenant{askedAt: s.askedAt}}
 		q.hosts[s.addr] = h
 	}
 	if h.busy {

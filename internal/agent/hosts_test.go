@@ -16,11 +16,11 @@ func TestWhatIsHeardOfABusyHostWaitsForItsWorker(t *testing.T) {
 	ip := netip.MustParseAddr("10.0.0.9")
 	first, second := net.HardwareAddr{2, 0, 0, 0, 0, 1}, net.HardwareAddr{2, 0, 0, 0, 0, 2}
 	never := func(time.Time) bool { return false }
-	q.offer(host{addr: ip, mac: first, device: "d-1"}, true, never)
+	q.offer(host{addr: ip, tenant: tenant{mac: first, device: "d-1"}}, true, never)
 	h := q.take(context.Background())
 	h.asked = []fingerprint.Asked{{Answered: true}}
 	h.askedAt = time.Now()
-	q.offer(host{addr: ip, mac: second, device: "d-2", iface: "cam0"}, true, never)
+	q.offer(host{addr: ip, iface: "cam0", tenant: tenant{mac: second, device: "d-2"}}, true, never)
 	if h.device != "d-1" || h.mac.String() != first.String() || h.iface != "" {
 		t.Errorf("the worker's host changed under its hands: %s %s %q", h.device, h.mac, h.iface)
 	}
@@ -32,10 +32,35 @@ func TestWhatIsHeardOfABusyHostWaitsForItsWorker(t *testing.T) {
 	if again.device != "d-2" || again.mac.String() != second.String() || len(again.asked) != 0 || !again.askedAt.IsZero() {
 		t.Errorf("%+v: want the new device, of which nothing was asked", again)
 	}
-	q.offer(host{addr: ip, mac: second, device: "d-2"}, false, func(time.Time) bool { return true })
+	q.offer(host{addr: ip, tenant: tenant{mac: second, device: "d-2"}}, false, func(time.Time) bool { return true })
 	q.done(again)
 	if q.pending() != 0 {
 		t.Error("a repeated sighting queued a host that was just asked")
+	}
+}
+
+func TestTwoThatClaimAnAddressInTurnAreNotAskedAnewEachTime(t *testing.T) {
+	q := newHostQueue()
+	ip := netip.MustParseAddr("10.0.0.9")
+	now := time.Now()
+	due := func(askedAt time.Time) bool { return now.Sub(askedAt) > time.Hour }
+	asked := 0
+	for n := range 6 {
+		mac := net.HardwareAddr{2, 0, 0, 0, 0, byte(n % 2)}
+		q.offer(host{addr: ip, tenant: tenant{mac: mac, device: mac.String()}}, false, due)
+		if q.pending() == 0 {
+			continue
+		}
+		h := q.take(context.Background())
+		if h.device != mac.String() || len(h.asked) != 0 {
+			t.Errorf("%+v: want the device that was sighted, and nothing asked of it", h)
+		}
+		asked++
+		h.asked, h.askedAt = []fingerprint.Asked{{Answered: true}}, now
+		q.done(h)
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times in six sightings of two devices", asked)
 	}
 }
 

@@ -37,6 +37,10 @@ func (a *Agent) work(ctx context.Context) {
 // policy's verdict can change and its class is known, its budget is used up,
 // or nothing is left to ask.
 func (a *Agent) interrogate(ctx context.Context, h *host) {
+	sighted := h.device
+	if holder := a.wire.HolderOf(h.addr, h.iface); holder != nil && a.wire.Contested(h.addr) {
+		h.turnTo(holder) // of two that claim the address, questions reach this one
+	}
 	h.begin(a.now(), a.config().Discovery.IdentifyInterval.D())
 	h.greet(a.greeted.take(h.addr))
 	asked := false
@@ -71,6 +75,9 @@ func (a *Agent) interrogate(ctx context.Context, h *host) {
 		h.askedAt = a.now()
 	}
 	a.assess(h.device)
+	if h.device != sighted {
+		a.assess(sighted)
+	}
 }
 
 // ask puts one question. The answer is that of the MAC which the kernel had
@@ -92,7 +99,7 @@ func (a *Agent) ask(ctx context.Context, h *host, q fingerprint.Question, class 
 		after = before
 	}
 	if after != nil && !bytes.Equal(after, h.mac) {
-		h.mac = after
+		h.turnTo(after)
 		for i := range ans.Records {
 			ans.Records[i].MAC = after.String()
 		}

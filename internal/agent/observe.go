@@ -38,7 +38,7 @@ func (a *Agent) take(s discovery.Sighting) {
 	}
 	rec := recordOf(s)
 	evidence := a.judge().parsers.Evidence(rec, s.Solicited)
-	unasked := a.claimsExcluded(scope, s.IP, evidence)
+	unasked := a.claimsExcluded(scope, s.IP, evidence) || scope.Claimed(s.IP)
 	seen := a.inventory.Observe(inventory.Observation{
 		Time: s.Time, Source: s.Source, Interface: s.Interface, IP: s.IP, MAC: s.MAC,
 		Kind: s.Kind, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
@@ -47,6 +47,7 @@ func (a *Agent) take(s discovery.Sighting) {
 	a.progress.sighted(seen.Device)
 	a.keeper.keep(seen.Device, rec)
 	if unasked {
+		a.wire.Learn(s.IP, s.MAC)
 		a.assess(seen.Device)
 		return
 	}
@@ -63,7 +64,7 @@ func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach strin
 	if !s.IP.IsValid() {
 		return "layer2", len(s.MAC) == 6 && s.Interface != ""
 	}
-	if _, no := scope.Excluded(s.IP); no {
+	if _, no := scope.Excluded(s.IP); no && !scope.Claimed(s.IP) {
 		return "", false
 	}
 	if s.IP.IsUnspecified() || s.IP.IsMulticast() || a.own.has(s.IP) {
@@ -130,7 +131,7 @@ func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) 
 		}
 		return
 	}
-	h := host{addr: s.IP, iface: s.Interface, mac: s.MAC, device: seen.Device}
+	h := host{addr: s.IP, iface: s.Interface, tenant: tenant{mac: s.MAC, device: seen.Device}}
 	if s.Source == "sweep" && s.Port != 0 {
 		h.ports = []uint16{s.Port}
 	}

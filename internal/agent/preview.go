@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/netip"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"camcensus/discovery"
 	"camcensus/discovery/arp"
+	"camcensus/discovery/snmp"
 	"camcensus/discovery/sweep"
 	"camcensus/internal/config"
 )
@@ -21,6 +23,7 @@ import (
 // Preview is what a configuration would do, worked out without a packet.
 type Preview struct {
 	Scope   *discovery.Scope
+	Notes   []string
 	Sources []string
 	Policy  []string
 	// Addresses of connected IPv4 networks, each asked by ARP, and of routed
@@ -46,8 +49,12 @@ func NewPreview(c config.Config) (*Preview, error) {
 		return nil, err
 	}
 	p := &Preview{Scope: scope, Rate: c.Discovery.Rate, ARPRate: arpRate(c)}
+	p.Notes = slices.Concat(exclusionNotes(scope), scope.Notes, gatewayNotes(wire))
 	for _, s := range sources {
 		p.Sources = append(p.Sources, s.name)
+		if s.name == snmp.Protocol.Name {
+			p.Notes = append(p.Notes, snmpNote)
+		}
 	}
 	for _, l := range judge.policies {
 		p.Policy = append(p.Policy, l.Name)
@@ -65,6 +72,10 @@ func NewPreview(c config.Config) (*Preview, error) {
 	}
 	return p, nil
 }
+
+// snmpNote says what the allowance of a host does not bound.
+var snmpNote = fmt.Sprintf("The routers and switches that snmp names are asked, with your credentials, for all rows of their tables: "+
+	"one request at a time and at most %d in a cycle, not the 12 datagrams that bound every other host.", snmp.MaxRequests)
 
 // arpRate is the ARP source's rate, packets per second; 0 = no limit.
 func arpRate(c config.Config) float64 {
@@ -117,7 +128,7 @@ func (p *Preview) Print(w io.Writer) error {
 	for _, e := range p.Scope.Exclusions {
 		fmt.Fprintf(&b, "%s%s\n", e, excludedBy(e.By))
 	}
-	for _, n := range append(exclusionNotes(p.Scope), p.Scope.Notes...) {
+	for _, n := range p.Notes {
 		fmt.Fprintf(&b, "note: %s\n", n)
 	}
 	fmt.Fprintf(&b, "sources: %s\npolicies: %s\n", strings.Join(p.Sources, ", "), strings.Join(p.Policy, ", "))

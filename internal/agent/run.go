@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,13 +61,24 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // listen keeps every source listening. When the machine's interfaces change,
 // the scope is made anew and the sources start over on what is there.
 func (a *Agent) listen(ctx context.Context) error {
+	changed := make(chan struct{}, 1)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		discovery.WatchInterfaces(ctx, func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+	})
+	defer watch.Wait()
 	for ctx.Err() == nil {
 		round, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		for _, s := range a.sourceList() {
 			wg.Go(func() { a.keepListening(round, s) })
 		}
-		a.awaitChange(ctx)
+		a.awaitChange(ctx, changed)
 		cancel()
 		wg.Wait()
 	}
@@ -91,7 +103,7 @@ func (a *Agent) keepListening(ctx context.Context, s source) {
 // awaitChange returns when the sources were built anew, or when the interfaces
 // of the machine are others than the scope was made of, after making the scope
 // anew.
-func (a *Agent) awaitChange(ctx context.Context) {
+func (a *Agent) awaitChange(ctx context.Context, changed <-chan struct{}) {
 	tick := time.NewTicker(interfaceCheck)
 	defer tick.Stop()
 	for {
@@ -100,6 +112,10 @@ func (a *Agent) awaitChange(ctx context.Context) {
 			return
 		case <-a.relisten:
 			return
+		case <-changed:
+			if !sleep(ctx, interfaceSettle) {
+				return
+			}
 		case <-tick.C:
 		}
 		scope, err := currentScope(a.config())
@@ -119,9 +135,13 @@ func (a *Agent) awaitChange(ctx context.Context) {
 	}
 }
 
-// interfaceCheck is how often the interfaces are read; it costs one netlink
-// dump, and no packet.
-const interfaceCheck = 2 * time.Second
+// The kernel tells when an interface changes, and seldom a single change: they
+// are read a moment later. Now and then they are read anyway; that costs one
+// netlink dump, and no packet.
+const (
+	interfaceSettle = 100 * time.Millisecond
+	interfaceCheck  = 30 * time.Second
+)
 
 func sameNetworks(a, b *discovery.Scope) bool {
 	return reflect.DeepEqual(a.Networks, b.Networks) && reflect.DeepEqual(a.Interfaces, b.Interfaces)
@@ -226,5 +246,26 @@ func (a *Agent) blind() string {
 	if up == 0 {
 		return "no source could work"
 	}
-	return ""
+	return a.uncovered()
+}
+
+// uncovered says why a scan covered no network; "" when it covered one. A
+// connected network is covered by a finished sweep while its link is up, since
+// there silence says that nobody is there. Behind a router silence may as well
+// be a firewall or a way that leads nowhere: somebody must have answered.
+func (a *Agent) uncovered() string {
+	swept := a.coverage.covered()
+	var silent []string
+	for _, n := range a.wire.Scope().Networks {
+		for _, c := range swept {
+			if c.Network == n.Prefix && (c.Answered > 0 || n.Connected && a.linkUp(n.Prefix)) {
+				return ""
+			}
+		}
+		if a.presentIn(n.Prefix) > 0 {
+			return ""
+		}
+		silent = append(silent, n.Prefix.String())
+	}
+	return "nobody answered in " + strings.Join(silent, ", ") + ": is there a route, and does a firewall let these connections pass?"
 }

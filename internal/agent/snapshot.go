@@ -148,6 +148,9 @@ func (a *Agent) notes(scope *discovery.Scope) []string {
 	notes := append(exclusionNotes(scope), scope.Notes...)
 	notes = append(notes, a.crowds.notes()...)
 	notes = append(notes, a.coverage.notes()...)
+	notes = append(notes, conflictNotes(scope, a.wire.Conflicts())...)
+	notes = append(notes, gatewayNotes(a.wire)...)
+	notes = append(notes, leftOutNotes(a.wire.LeftOut())...)
 	if len(scope.Networks) == 0 {
 		notes = append(notes, "No network is in scope: nothing can be seen.")
 	}

@@ -1,0 +1,205 @@
+package agent
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"go.uber.org/zap"
+
+	"camcensus/discovery"
+	"camcensus/internal/config"
+	"camcensus/internal/lab"
+)
+
+func TestMain(m *testing.M) { lab.Isolate(m) }
+
+// onALink returns an agent with one interface, 10.66.0.1/24, on which nobody
+// answers.
+func onALink(t *testing.T, text string) *Agent {
+	t.Helper()
+	link := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "cam0"}, PeerName: "peer0"}
+	if err := netlink.LinkAdd(link); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = netlink.LinkDel(link) })
+	for _, name := range []string{"cam0", "peer0"} {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := netlink.LinkSetUp(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addAddress(t, "10.66.0.1/24")
+	c, err := config.Read("test.yml", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), Options{Config: c, Version: "test", Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a
+}
+
+func addAddress(t *testing.T, address string) {
+	t.Helper()
+	link, err := netlink.LinkByName("cam0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, err := netlink.ParseAddr(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := netlink.AddrAdd(link, addr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAChangeOfTheInterfacesIsFollowedBeforeTheyAreReadAnyway(t *testing.T) {
+	a := onALink(t, "mode: listen\n")
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	added := netip.MustParseAddr("10.67.0.9")
+	addAddress(t, "10.67.0.1/24")
+	begun := time.Now()
+	for !a.wire.Scope().Contains(added) {
+		if time.Since(begun) > interfaceCheck-5*time.Second {
+			t.Fatal("the new network is not in scope")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Logf("followed after %v", time.Since(begun).Round(time.Millisecond))
+	end()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// probeMatch is what a camera says to a question to its group: no MAC comes
+// with it.
+func probeMatch(t *testing.T, ip netip.Addr) discovery.Sighting {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "discovery", "wsd", "testdata", "hikvision_probematch.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return discovery.Sighting{Source: "wsd", Interface: "cam0", IP: ip, Port: 3702, Kind: "wsd", Raw: raw}
+}
+
+func arpOf(ip netip.Addr, mac string) discovery.Sighting {
+	m, err := net.ParseMAC(mac)
+	if err != nil {
+		panic(err)
+	}
+	return discovery.Sighting{Source: "arp", Interface: "cam0", IP: ip, MAC: m, Kind: "arp"}
+}
+
+func noted(a *Agent, words ...string) bool {
+	return slices.ContainsFunc(a.notes(a.wire.Scope()), func(note string) bool {
+		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(note, w) })
+	})
+}
+
+const (
+	cameraMAC   = "44:19:b6:01:02:03"
+	excludedMAC = "00:1b:63:aa:bb:cc"
+)
+
+func TestAForgedARPInAnExcludedNameDoesNotHideACamera(t *testing.T) {
+	ip := netip.MustParseAddr("10.66.0.31")
+	for _, order := range []struct {
+		name string
+		says []func(t *testing.T) discovery.Sighting
+	}{
+		{"forged before the camera was seen", []func(*testing.T) discovery.Sighting{
+			func(*testing.T) discovery.Sighting { return arpOf(ip, excludedMAC) },
+			func(*testing.T) discovery.Sighting { return arpOf(ip, cameraMAC) },
+			func(t *testing.T) discovery.Sighting { return probeMatch(t, ip) },
+		}},
+		{"forged afterwards", []func(*testing.T) discovery.Sighting{
+			func(*testing.T) discovery.Sighting { return arpOf(ip, cameraMAC) },
+			func(*testing.T) discovery.Sighting { return arpOf(ip, excludedMAC) },
+			func(t *testing.T) discovery.Sighting { return probeMatch(t, ip) },
+		}},
+	} {
+		t.Run(order.name, func(t *testing.T) {
+			a := onALink(t, "exclude: [\""+excludedMAC+"\"]\n")
+			for _, say := range order.says {
+				a.observe(say(t))
+			}
+			all := a.inventory.Devices()
+			if len(all) != 1 || !slices.Equal(all[0].MACs, []string{cameraMAC}) || !slices.Contains(all[0].Sources, "wsd") {
+				t.Errorf("listed %+v, want the camera alone, with all that was heard of it", all)
+			}
+			if _, no := a.wire.Scope().Excluded(ip); !no {
+				t.Error("the address may be asked, although an excluded MAC claims it")
+			}
+			if !noted(a, ip.String(), cameraMAC, excludedMAC, "nothing is asked there") {
+				t.Errorf("coverage does not say so: %q", a.notes(a.wire.Scope()))
+			}
+		})
+	}
+}
+
+func TestTwoMACsAtOneAddressStayTwoDevicesAndAreSaid(t *testing.T) {
+	a := onALink(t, "mode: active\n")
+	ip, other := netip.MustParseAddr("10.66.0.31"), "ac:cc:8e:01:02:03"
+	for range 2 {
+		a.observe(arpOf(ip, cameraMAC))
+		a.observe(arpOf(ip, other))
+	}
+	var macs []string
+	for _, d := range a.inventory.Devices() {
+		if len(d.MACs) != 1 {
+			t.Errorf("%s has %v", d.ID, d.MACs)
+		}
+		macs = append(macs, d.MACs...)
+	}
+	slices.Sort(macs)
+	if !slices.Equal(macs, []string{cameraMAC, other}) {
+		t.Errorf("devices with %v", macs)
+	}
+	if !noted(a, ip.String(), cameraMAC, other, "both") {
+		t.Errorf("coverage does not say so: %q", a.notes(a.wire.Scope()))
+	}
+}
+
+func TestCheckConfigSaysWhatSNMPIsAllowed(t *testing.T) {
+	credentials := filepath.Join(t.TempDir(), "snmp.yml")
+	if err := os.WriteFile(credentials, []byte("community: site\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{
+		"mode: active\n": false,
+		"discovery: {sources: {snmp: {enabled: true, routers: [{address: 10.66.0.1, version: \"2c\", credentials_file: " + credentials + "}]}}}\n": true,
+	} {
+		c, err := config.Read("test.yml", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := NewPreview(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := p.Print(&b); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "12 datagrams"); got != want {
+			t.Errorf("%ssays %v, want %v:\n%s", text, got, want, b.String())
+		}
+	}
+}
