@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
 	"os/user"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -43,6 +46,14 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 			by = u.Username
 		}
 	}
+	file := filepath.Join(dir, inventory.FileName)
+	if !mayWrite(file) {
+		err = callAgent(ctx, dir, e.method, e.path, e.body, nil)
+		if errors.Is(err, errNoAgent) {
+			err = fmt.Errorf("%s may not be written by %s, and no agent is running that would do it: start the agent, or run this as the user who owns the file (sudo -u camcensus camcensus inventory ...)", file, by)
+		}
+		return told(s, err)
+	}
 	inv, err := inventory.Open(ctx, inventory.Options{Dir: dir, Log: zap.NewNop(), Judge: f.judge(dir)})
 	switch {
 	case errors.Is(err, inventory.ErrLocked):
@@ -50,10 +61,25 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 	case err == nil:
 		err = errors.Join(f.alone(inv, dir, e, by), inv.Close())
 	}
+	return told(s, err)
+}
+
+// told says that an edit is done.
+func told(s streams, err error) error {
 	if err == nil {
 		fmt.Fprintln(s.out, "done")
 	}
 	return err
+}
+
+// mayWrite tells whether this user may write the file. A file that cannot be
+// opened for another reason is left to those who say why.
+func mayWrite(file string) bool {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err == nil {
+		f.Close()
+	}
+	return !errors.Is(err, fs.ErrPermission)
 }
 
 // alone makes the edit on the store, checked as the running agent would.

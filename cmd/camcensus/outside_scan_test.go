@@ -220,63 +220,6 @@ func work(f lab.Frame) bool {
 	return false
 }
 
-func TestTheRateCeilingHoldsOverAnySecond(t *testing.T) {
-	for _, rate := range []struct {
-		flag string
-		max  int
-	}{{"100", 100}, {"500", 500}} {
-		t.Run(rate.flag, func(t *testing.T) {
-			r := site(t, "sixty")
-			scan(t, "--rate", rate.flag, "--arp-rate", "0", "10.77.0.0/24")
-			var times []time.Time
-			for _, f := range r.Captured() {
-				if work(f) {
-					times = append(times, f.Time)
-				}
-			}
-			if len(times) < 300 {
-				t.Fatalf("only %d frames counted", len(times))
-			}
-			holds(t, times, time.Second, rate.max+rate.max/10)
-			holds(t, times, 100*time.Millisecond, rate.max/10*2)
-		})
-	}
-}
-
-// holds fails when more than most of the times lie within one window.
-func holds(t *testing.T, times []time.Time, window time.Duration, most int) {
-	t.Helper()
-	worst, from := 0, 0
-	for i := range times {
-		for times[i].Sub(times[from]) >= window {
-			from++
-		}
-		worst = max(worst, i-from+1)
-	}
-	t.Logf("%d frames, at most %d within %s", len(times), worst, window)
-	if worst > most {
-		t.Errorf("%d frames within %s, the ceiling (with its burst of a tenth of a second) is %d", worst, window, most)
-	}
-}
-
-func TestADryRunSendsNothing(t *testing.T) {
-	r := site(t, "sixty")
-	res := camcensus(t, nil, "scan", "--interface", "cam0", "--dry-run", "10.77.0.0/24")
-	if res.status != 0 {
-		t.Fatalf("exit status %d: %s", res.status, res.err)
-	}
-	for _, want := range []string{"wsd on cam0", "239.255.255.250:3702", "arp on cam0"} {
-		if !strings.Contains(res.out, want) {
-			t.Errorf("the plan does not hold %q:\n%.3000s", want, res.out)
-		}
-	}
-	for _, f := range r.Captured() {
-		if work(f) {
-			t.Errorf("a dry run sent a frame of type %#x, protocol %d to %s:%d", f.EtherType, f.Protocol, f.Dst, f.DstPort)
-		}
-	}
-}
-
 func TestAScanWithoutANetworkIsBlind(t *testing.T) {
 	res := camcensus(t, nil, "scan", "--interface", "lo", "--format", "json")
 	if res.status != exitBlind {

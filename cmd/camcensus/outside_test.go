@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -159,40 +158,48 @@ type agentProcess struct {
 	cmd  *exec.Cmd
 	url  string
 	dir  string
-	log  *bytes.Buffer
+	log  agentLog
 	done chan error
 }
 
+// agentLog is what the program said so far.
+type agentLog struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *agentLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	return len(p), nil
+}
+
+func (l *agentLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
+
 // startAgent runs the agent on the simulated site and waits until it is ready.
-func startAgent(t *testing.T, dir, config string, args ...string) *agentProcess {
+func startAgent(t *testing.T, dir, config string, stdin ...io.Reader) *agentProcess {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "camcensus.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := &agentProcess{t: t, url: "http://127.0.0.1:9877", dir: dir, log: &bytes.Buffer{}, done: make(chan error, 1)}
-	args = append([]string{"run", "--config.file", file, "--storage.path", dir}, args...)
-	a.cmd = exec.Command(binary(t), args...)
-	stderr, err := a.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
+	a := &agentProcess{t: t, url: "http://127.0.0.1:9877", dir: dir, done: make(chan error, 1)}
+	a.cmd = exec.Command(binary(t), "run", "--config.file", file, "--storage.path", dir)
+	a.cmd.Stderr = &a.log
+	for _, in := range stdin {
+		a.cmd.Stdin = in
 	}
 	if err := a.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var copied sync.WaitGroup
-	copied.Go(func() {
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			a.log.WriteString(lines.Text() + "\n")
-		}
-	})
-	go func() {
-		copied.Wait()
-		a.done <- a.cmd.Wait()
-	}()
+	go func() { a.done <- a.cmd.Wait() }()
 	t.Cleanup(func() { a.kill() })
-	a.await("ready", 20*time.Second, func() bool { return a.get("/-/ready") != "" })
+	a.await("ready", time.Minute, func() bool { return a.get("/-/ready") != "" })
 	return a
 }
 
@@ -212,8 +219,8 @@ func (a *agentProcess) stop() int {
 	}
 	select {
 	case <-a.done:
-	case <-time.After(15 * time.Second):
-		a.t.Fatalf("the agent did not end within 15 s of SIGTERM\n%s", a.log)
+	case <-time.After(time.Minute):
+		a.t.Fatalf("the agent did not end within a minute of SIGTERM\n%s", a.log.String())
 	}
 	return a.cmd.ProcessState.ExitCode()
 }

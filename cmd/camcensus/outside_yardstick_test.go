@@ -61,7 +61,7 @@ func writeFile(t *testing.T, path, text string) string {
 // tool runs a program to its end and returns what it printed.
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	if err != nil && ctx.Err() == nil {
@@ -159,15 +159,26 @@ func neighbours(t *testing.T) {
 		t.Fatal(err)
 	}
 	background(t, "dbus-daemon", "--config-file="+writeFile(t, filepath.Join(dir, "bus.conf"), systemBus), "--nofork", "--nopidfile")
-	for range 50 {
-		if _, err := os.Stat("/run/dbus/system_bus_socket"); err == nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	eventually(t, "the system bus", func() bool { _, err := os.Stat("/run/dbus/system_bus_socket"); return err == nil })
 	background(t, "avahi-daemon", "--no-drop-root", "--no-chroot", "--no-rlimits", "-f", avahiConfig(t, dir, "camown", crowdInterface, "yes"))
 	background(t, "wsdd", "-i", crowdInterface, "-4", "--hostname", "ownpc")
-	time.Sleep(3 * time.Second)
+	for _, port := range []string{":5353", ":3702"} {
+		eventually(t, "a daemon at port "+port, func() bool {
+			out, _ := exec.Command("ss", "-Hlun").Output()
+			return strings.Contains(string(out), port+" ")
+		})
+	}
+	eventually(t, "avahi's first answer", func() bool { return strings.Contains(tool(t, "avahi-browse", "-art"), "camown") })
+}
+
+// eventually waits for what must come.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for begun := time.Now(); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			t.Fatalf("%s: not within a minute", what)
+		}
+	}
 }
 
 // address4or6 finds IPv4 addresses of the segment and IPv6 ones of the link.
@@ -229,25 +240,80 @@ func scanCrowd(t *testing.T, in ...string) scanned {
 	return s
 }
 
-func TestWhateverOtherToolsListIsListed(t *testing.T) {
+// TestBesideOtherToolsAndDaemons holds camcensus against what other tools list
+// on the same wire, with two agents there at a time, and against the daemons
+// that share its ports: both sides keep working.
+func TestBesideOtherToolsAndDaemons(t *testing.T) {
 	crowd(t)
 	neighbours(t)
 	lists := make([][]string, len(yardsticks))
+	var listing sync.WaitGroup
 	for i, y := range yardsticks {
-		lists[i] = listed(tool(t, y.command[0], y.command[1:]...))
-		if len(lists[i]) == 0 {
-			t.Errorf("%s lists only %v: it measures nothing", y.name, lists[i])
-		}
+		listing.Go(func() { lists[i] = listed(tool(t, y.command[0], y.command[1:]...)) })
 	}
-	s := scanCrowd(t)
+	listing.Wait()
+
+	avahiAnswers(t, "before the scan")
+	var scanning sync.WaitGroup
+	var here, there scanned
+	scanning.Go(func() { here = scanCrowd(t) })
+	scanning.Go(func() { there = scanCrowd(t, "ip", "netns", "exec", "h203") }) // a second agent on the same wire
+	time.Sleep(time.Second)
+	avahiAnswers(t, "during the scan")
+	scanning.Wait()
+	avahiAnswers(t, "after the scan")
+	if out := tool(t, "avahi-browse", "-art"); !strings.Contains(out, "10.77.0.32") {
+		t.Errorf("avahi on this host no longer sees the segment:\n%.2000s", out)
+	}
+
+	t.Run("whatever other tools list is listed", func(t *testing.T) { allListed(t, lists, here) })
+	t.Run("speakers nobody here wrote are named right", func(t *testing.T) { speakersNamed(t, here) })
+	t.Run("two agents and the daemons keep working", func(t *testing.T) {
+		if len(here.Devices) < 55 || len(there.Devices) < 55 {
+			t.Errorf("%d devices from here, %d from there", len(here.Devices), len(there.Devices))
+		}
+		for _, d := range there.Devices {
+			if slices.Contains(d.IPs, "10.77.0.2") && (!slices.Contains(d.Sources, "mdns") || !slices.Contains(d.Sources, "wsd")) {
+				t.Errorf("from the other computer this host's daemons are seen by %v only", d.Sources)
+			}
+		}
+		for _, src := range here.Coverage.Sources {
+			if !src.Up && (src.Source == "mdns" || src.Source == "wsd" || src.Source == "ssdp") {
+				t.Errorf("%s on %s is down beside the daemons: %s", src.Source, src.Interface, src.Reason)
+			}
+		}
+	})
+}
+
+// avahiAnswers a unicast question from another computer. (wsdd hears its group
+// only; the second agent asks there.)
+func avahiAnswers(t *testing.T, when string) {
+	t.Helper()
+	out := tool(t, "ip", "netns", "exec", "h203", "nmap", "-n", "-Pn", "-sU", "-p", "5353", "--script", "dns-service-discovery", "10.77.0.2")
+	if !strings.Contains(out, "workstation") {
+		t.Errorf("%s, avahi on this host does not answer unicast on port 5353:\n%s", when, out)
+	}
+}
+
+func byAddress(s scanned) map[string]inventory.Device {
 	by := map[string]inventory.Device{}
 	for _, d := range s.Devices {
 		for _, ip := range d.IPs {
 			by[ip] = d
 		}
 	}
+	return by
+}
+
+// allListed prints what each tool lists beside what camcensus says of it.
+func allListed(t *testing.T, lists [][]string, s scanned) {
+	t.Helper()
+	by := byAddress(s)
 	var table strings.Builder
 	for i, y := range yardsticks {
+		if len(lists[i]) == 0 {
+			t.Errorf("%s lists nothing: it measures nothing", y.name)
+		}
 		missing := 0
 		fmt.Fprintf(&table, "%s lists %d addresses\n", y.name, len(lists[i]))
 		for _, ip := range lists[i] {
@@ -261,6 +327,12 @@ func TestWhateverOtherToolsListIsListed(t *testing.T) {
 		fmt.Fprintf(&table, "  camcensus lists all but %d of them, and %d devices altogether\n", missing, len(s.Devices))
 	}
 	t.Log("\n" + table.String())
+}
+
+// speakersNamed: each of Debian's daemons is found with its address and class.
+func speakersNamed(t *testing.T, s scanned) {
+	t.Helper()
+	by := byAddress(s)
 	for addr, source := range map[string]string{"10.77.0.200": "mdns", "10.77.0.201": "wsd", "10.77.0.202": "ssdp", "10.77.0.203": "arp"} {
 		d := by[addr]
 		if !slices.Contains(d.Sources, source) {
@@ -273,46 +345,6 @@ func TestWhateverOtherToolsListIsListed(t *testing.T) {
 			if v.Flagged() {
 				t.Errorf("%s is accused: %+v", addr, v)
 			}
-		}
-	}
-}
-
-func TestTheDaemonsThatShareItsPortsKeepWorking(t *testing.T) {
-	crowd(t)
-	neighbours(t)
-	// wsdd hears its group only, and the second agent asks there.
-	ask := func(script, port string) string {
-		return tool(t, "ip", "netns", "exec", "h203", "nmap", "-n", "-Pn", "-sU", "-p", port, "--script", script, "10.77.0.2")
-	}
-	working := func(when string) {
-		t.Helper()
-		if out := ask("dns-service-discovery", "5353"); !strings.Contains(out, "workstation") {
-			t.Errorf("%s, avahi on this host does not answer unicast on port 5353:\n%s", when, out)
-		}
-	}
-	working("before the scan")
-	var scanning sync.WaitGroup
-	var here, there scanned
-	scanning.Go(func() { here = scanCrowd(t) })
-	scanning.Go(func() { there = scanCrowd(t, "ip", "netns", "exec", "h203") }) // a second agent on the same wire
-	time.Sleep(time.Second)
-	working("during the scan")
-	scanning.Wait()
-	working("after the scan")
-	if out := tool(t, "avahi-browse", "-art"); !strings.Contains(out, "10.77.0.32") {
-		t.Errorf("avahi on this host no longer sees the segment:\n%.2000s", out)
-	}
-	if len(here.Devices) < 55 || len(there.Devices) < 55 {
-		t.Errorf("%d devices from here, %d from there", len(here.Devices), len(there.Devices))
-	}
-	for _, d := range there.Devices {
-		if slices.Contains(d.IPs, "10.77.0.2") && (!slices.Contains(d.Sources, "mdns") || !slices.Contains(d.Sources, "wsd")) {
-			t.Errorf("from the other computer this host's daemons are seen by %v only", d.Sources)
-		}
-	}
-	for _, src := range here.Coverage.Sources {
-		if !src.Up && (src.Source == "mdns" || src.Source == "wsd" || src.Source == "ssdp") {
-			t.Errorf("%s on %s is down beside the daemons: %s", src.Source, src.Interface, src.Reason)
 		}
 	}
 }

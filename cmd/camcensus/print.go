@@ -1,13 +1,11 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -173,21 +171,13 @@ func on(iface string) string {
 }
 
 func printCSV(w io.Writer, devices []inventory.Device) error {
-	c := csv.NewWriter(w)
-	_ = c.Write([]string{"id", "verdict", "policy", "basis", "measure", "class", "manufacturer", "brand", "model", "firmware", "serial",
-		"ips", "macs", "hostnames", "state", "certainty", "sources", "first_seen", "last_seen"})
-	for _, d := range devices {
-		v := worst(d)
-		row := []string{d.ID, v.Verdict, v.Policy, v.Basis, v.Measure, string(d.Class), d.Manufacturer, d.Brand, d.Model, d.Firmware, d.Serial,
-			strings.Join(d.IPs, " "), strings.Join(d.MACs, " "), strings.Join(d.Hostnames, " "), string(d.State),
-			strconv.FormatFloat(d.Certainty, 'f', 2, 64), strings.Join(d.Sources, " "), stamp(d.FirstSeen), stamp(d.LastSeen)}
-		for i := range row {
-			row[i] = inventory.Cell(row[i])
+	c := inventory.NewCSV(w)
+	for i := range devices {
+		if err := c.Add(&devices[i]); err != nil {
+			return err
 		}
-		_ = c.Write(row)
 	}
-	c.Flush()
-	return c.Error()
+	return c.Flush()
 }
 
 func stamp(t time.Time) string {

@@ -215,6 +215,17 @@ func (r *Running) Inject(segment int, frame []byte) error {
 	return f.inject(segment, frame)
 }
 
+// Cable pulls the cable of a segment out at the far end, so that the agent's interface loses its carrier, or puts it in again.
+func (r *Running) Cable(segment int, in bool) error {
+	f, ok := r.form.(interface {
+		cable(segment int, in bool) error
+	})
+	if !ok {
+		return errors.New("lab: cable: only a segment has one")
+	}
+	return f.cable(segment, in)
+}
+
 // Captured returns the frames that the agent sent so far, oldest first.
 func (r *Running) Captured() []Frame { return r.tape.frames(true) }
 

@@ -365,6 +365,23 @@ func (s *segment) inject(index int, frame []byte) error {
 	return err
 }
 
+func (s *segment) cable(index int, in bool) error {
+	if index < 0 || index >= len(s.wires) {
+		return fmt.Errorf("lab: cable: there is no segment %d", index)
+	}
+	w, change := s.wires[index], netlink.LinkSetDown
+	if in {
+		change = netlink.LinkSetUp
+	}
+	if err := s.ns.do(func() error { return change(w.far) }); err != nil {
+		return fmt.Errorf("lab: cable of %s: %w", w.name, err)
+	}
+	if in {
+		return carrier(w.name)
+	}
+	return nil
+}
+
 func (s *segment) close() error {
 	var problems []error
 	for _, l := range s.listeners {
