@@ -69,9 +69,13 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 type blanks [8]string
 
 // Replace fills a sentence's blanks. What is filled in are names from the
-// rules, which hold no blanks.
+// rules, which hold no blanks; one that ends with a stop ("Co., Ltd.") lends
+// it to the sentence that it ends.
 func (b *blanks) Replace(text string) string {
 	for i := 0; i < len(b) && strings.Contains(text, "{"); i += 2 {
+		if strings.HasSuffix(b[i+1], ".") {
+			text = strings.ReplaceAll(text, b[i]+".", b[i])
+		}
 		text = strings.ReplaceAll(text, b[i], b[i+1])
 	}
 	return text
@@ -109,12 +113,7 @@ func (p *Policy) seen(id fingerprint.Identity, w words) string {
 	}
 	out := make([]string, 0, maxSeen)
 	for _, i := range chosen[:n] {
-		r := &id.Reasons[i]
-		if w.lang == "fr" {
-			out = append(out, "Vu : "+r.Source+", "+r.Field+" « "+r.Value+" ».")
-			continue
-		}
-		out = append(out, r.Text)
+		out = append(out, id.Reasons[i].In(w.lang))
 	}
 	return strings.Join(out, " ")
 }
