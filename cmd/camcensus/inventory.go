@@ -54,7 +54,11 @@ func (f *inventoryFlags) openReading(ctx context.Context) (*inventory.Inventory,
 	if err != nil {
 		return nil, err
 	}
-	return inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Log: zap.NewNop()})
+	c, err := f.config()
+	if err != nil {
+		return nil, err
+	}
+	return inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Site: c.Site.Name, Log: zap.NewNop()})
 }
 
 func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]action) {

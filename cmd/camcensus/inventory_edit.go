@@ -104,16 +104,20 @@ func (f *inventoryFlags) judge(dir string) inventory.Judge {
 	}
 }
 
+// config is the file's, else the defaults.
+func (f *inventoryFlags) config() (config.Config, error) {
+	if f.configFile == "" {
+		return config.Default(), nil
+	}
+	return config.Load(f.configFile)
+}
+
 // configured loads the configuration and the judge that an agent would run
 // with over the inventory in dir.
 func (f *inventoryFlags) configured(dir string) (config.Config, *agent.Judge, error) {
-	c := config.Default()
-	if f.configFile != "" {
-		read, err := config.Load(f.configFile)
-		if err != nil {
-			return c, nil, err
-		}
-		c = read
+	c, err := f.config()
+	if err != nil {
+		return c, nil, err
 	}
 	registry, err := agent.Registry(dir)
 	if err != nil {

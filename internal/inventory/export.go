@@ -2,15 +2,10 @@ package inventory
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
-
-	"camcensus/internal/policy"
 )
 
 // ExportOptions say what to export.
@@ -100,60 +95,15 @@ func (i *Inventory) exportLines(w io.Writer, o *ExportOptions) error {
 	return i.detailed(o, func(d *Device) error { return out.Encode(d) })
 }
 
-// csvColumns are the export's columns, in order.
-var csvColumns = []string{
-	"id", "site", "state", "verdicts", "excepted", "manufacturer", "brand", "model", "firmware", "serial", "class", "certainty",
-	"ips", "macs", "hostnames", "interface", "reachability", "switch_port", "location", "owner", "acquired", "note",
-	"determination", "first_seen", "last_seen", "sources",
-}
-
 func (i *Inventory) exportCSV(w io.Writer, o *ExportOptions) error {
-	out := csv.NewWriter(w)
-	if err := out.Write(csvColumns); err != nil {
-		return err
-	}
+	out := NewCSV(w)
 	for _, d := range i.Devices() {
 		if !o.within(&d) {
 			continue
 		}
-		if err := out.Write(csvRow(&d)); err != nil {
+		if err := out.Add(&d); err != nil {
 			return err
 		}
 	}
-	out.Flush()
-	return out.Error()
-}
-
-func csvRow(d *Device) []string {
-	row := []string{
-		d.ID, d.Site, string(d.State), verdictCell(d.Verdicts, false), verdictCell(d.Verdicts, true), d.Manufacturer, d.Brand, d.Model,
-		d.Firmware, d.Serial, string(d.Class), strconv.FormatFloat(d.Certainty, 'f', 2, 64),
-		strings.Join(d.IPs, " "), strings.Join(d.MACs, " "), strings.Join(d.Hostnames, " "), d.Interface, d.Reachability, d.SwitchPort,
-		d.Annotations.Location, d.Annotations.Owner, d.Annotations.Acquired, d.Annotations.Note,
-		d.Determination.line(), stampCell(d.FirstSeen), stampCell(d.LastSeen), strings.Join(d.Sources, " "),
-	}
-	for n := range row {
-		row[n] = Cell(row[n])
-	}
-	return row
-}
-
-func verdictCell(verdicts []policy.Verdict, excepted bool) string {
-	var parts []string
-	for _, v := range verdicts {
-		switch {
-		case !excepted:
-			parts = append(parts, v.Policy+"="+v.Verdict)
-		case v.Excepted:
-			parts = append(parts, v.Policy)
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
-func stampCell(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
+	return out.Flush()
 }

@@ -8,9 +8,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
+
+	"golang.org/x/text/encoding/charmap"
 
 	"camcensus/discovery"
 	"camcensus/fingerprint"
@@ -30,13 +34,29 @@ func TestCSVOpensHarmlessly(t *testing.T) {
 	s := newSite(t, Options{})
 	a := s.see("10.0.0.1", macA).Device
 	s.Commit(a, fingerprint.Identity{Manufacturer: "=cmd|'/c calc'!A1", Model: "+1", Brand: "@x", Firmware: "-2", Class: fingerprint.ClassCamera}, nil, s.clock.now())
+	s.Annotate(a, AnnotationPatch{Location: ptr("＝1+1"), Owner: ptr("\t=1"), Note: ptr("Quai 3;=HYPERLINK(\"x\")\r\n＠y")}, "alice")
 	rows, err := csv.NewReader(strings.NewReader(export(t, s, ExportOptions{Format: "csv", To: s.clock.now().Add(day)}))).ReadAll()
 	if err != nil || len(rows) != 2 {
 		t.Fatal(rows, err)
 	}
-	for _, cell := range rows[1] {
-		if cell != "" && strings.ContainsRune("=+-@", rune(cell[0])) {
-			t.Errorf("%q would be read as a formula", cell)
+	for n, row := range rows[1] {
+		// A spreadsheet of another country parts cells at other signs.
+		for _, cell := range strings.FieldsFunc(row, func(r rune) bool { return strings.ContainsRune(",;\t\r\n", r) }) {
+			if strings.ContainsAny(cell[:1], "=+-@") || strings.HasPrefix(cell, "＝") || strings.HasPrefix(cell, "＠") {
+				t.Errorf("%s: %q would be read as a formula", rows[0][n], cell)
+			}
+		}
+	}
+}
+
+func TestCellNeutralisesFormulasOnly(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "DS-2CD2142": "DS-2CD2142", "10.0.0.1 fe80::1": "10.0.0.1 fe80::1", "a=b": "a=b", "Entrée – nord": "Entrée – nord",
+		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx", "\rx": "'\rx", "|x": "'|x", "%x": "'%x",
+		"＝1": "'＝1", "＋1": "'＋1", "－1": "'－1", "＠x": "'＠x", "x;=1": "x;'=1", "x\t@y": "x\t'@y", "x,-1": "x,'-1",
+	} {
+		if got := Cell(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }
@@ -159,6 +179,75 @@ func TestAssetListIsMatched(t *testing.T) {
 	}
 	if _, err := s.Import(strings.NewReader("colour,size\nred,1\n")); err == nil {
 		t.Error("a list without any identity was accepted")
+	}
+}
+
+// TestOddAssetListsAreReadWhole takes one list in the forms in which programs
+// write it; each must find both devices.
+func TestOddAssetListsAreReadWhole(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	b := s.see("10.0.0.2", macB).Device
+	s.Commit(b, fingerprint.Identity{Manufacturer: "Axis", Serial: "ACCC8E112233", Class: fingerprint.ClassCamera}, nil, s.clock.now())
+	const list = "Désignation;Adresse MAC;N° de série;Adresse IP\n\"Entrée\nnord\";4419B6102001;;\n;;;\n\"Quai \"\"B\"\"\";;accc8e112233;10.0.0.2\n"
+	utf16le := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(list)) {
+		utf16le = append(utf16le, byte(u), byte(u>>8))
+	}
+	utf16be := slices.Clone(utf16le)
+	for n := 0; n < len(utf16be); n += 2 {
+		utf16be[n], utf16be[n+1] = utf16be[n+1], utf16be[n]
+	}
+	windows, err := charmap.Windows1252.NewEncoder().String(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"as it is": list, "with a byte order mark": "\ufeff" + list, "for Windows": windows, "line ends of Windows": strings.ReplaceAll(list, "\n", "\r\n"),
+		"line ends of old Macs": strings.ReplaceAll(list, "\n", "\r"), "little-endian UTF-16": string(utf16le), "big-endian UTF-16": string(utf16be),
+		"with its separator named": "sep=;\r\n" + list, "behind empty lines": "\n;;;\n" + list,
+		"with commas": strings.ReplaceAll(list, ";", ","), "with tabs": strings.ReplaceAll(list, ";", "\t"),
+	} {
+		m, err := s.Import(strings.NewReader(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(m.Both) != 2 || m.Both[0].Device != a || m.Both[1].Device != b || len(m.OnlyThere)+len(m.OnlyHere) != 0 ||
+			m.Both[0].Name != "Entrée nord" || m.Both[1].Name != `Quai "B"` {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}
+
+func TestAssetListsThatCannotBeReadSayWhy(t *testing.T) {
+	s := newSite(t, Options{})
+	for text, want := range map[string]string{
+		"":                                       "the list is empty",
+		"colour,size\nred,1\n":                   "line 1: no column for MAC, serial or IP",
+		"name\nx\n":                              "must name the columns",
+		"mac,name\n44:19:b6:10:20:01,\"open\n\n": "line 2: a cell that begins with a quotation mark",
+		"mac,name\nx,24\" screen\n":              "line 2: a quotation mark within a cell",
+		"PK\x03\x04":                             "workbook",
+		"mac\x00\nx":                             "NUL",
+	} {
+		if _, err := s.Import(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	m, err := s.Import(strings.NewReader("mac,serial,mac address\nx,1,y,z\n44 19 b6 10 20 01,,\n,,\n,\"  \",'02-00-5e-00-53-01\n"))
+	if err != nil || len(m.OnlyThere) != 3 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if a := m.OnlyThere[0]; !strings.Contains(a.Note, "4 cells under 3 columns") || !strings.Contains(a.Note, "not a MAC: x; not a MAC: y") {
+		t.Errorf("%+v", a)
+	}
+	if a := m.OnlyThere[1]; a.MAC != "44 19 b6 10 20 01" || a.Note != "" {
+		t.Errorf("a MAC in parts: %+v", a)
+	}
+	if a := m.OnlyThere[2]; a.MAC != "02-00-5e-00-53-01" || a.Note != "" {
+		t.Errorf("from the second column: %+v", a)
 	}
 }
 

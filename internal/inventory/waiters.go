@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -15,6 +16,20 @@ type waiter struct {
 // Sync waits until all that was done so far is on disk; in memory it returns
 // at once.
 func (i *Inventory) Sync() error { return i.await(waiter{all: true}) }
+
+// Flush waits until what is known of a device is on disk, before all else
+// that waits to be written.
+func (i *Inventory) Flush(id string) error {
+	i.mu.Lock()
+	if e := i.find(id); e != nil {
+		i.store.hurry(e)
+	}
+	i.mu.Unlock()
+	if err := i.await(waiter{}); err != nil {
+		return fmt.Errorf("inventory: write %s: %w: %w", id, ErrDeferred, err)
+	}
+	return nil
+}
 
 func (i *Inventory) await(w waiter) error {
 	if i.store == nil {

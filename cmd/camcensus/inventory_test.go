@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+// stored makes an inventory with one camera and returns its directory and the
+// camera's id.
+func stored(t *testing.T) (dir, id string) {
+	t.Helper()
+	dir = t.TempDir()
+	inv, err := inventory.Open(t.Context(), inventory.Options{Dir: dir, Site: "hq"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	id = inv.Observe(inventory.Observation{Time: now, Source: "arp", IP: netip.MustParseAddr("10.0.0.1")}).Device
+	inv.Commit(id, fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera},
+		[]policy.Verdict{{Policy: "ca-hikvision-2025", Verdict: policy.Banned, Basis: "named", Verb: "use", Measure: "prohibited"}}, now)
+	if err := inv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, id
+}
+
+func TestListAndExportWriteTheSameCSV(t *testing.T) {
+	dir, id := stored(t)
+	list := camcensus(t, nil, "inventory", "--storage.path", dir, "list", "--format", "csv")
+	export := camcensus(t, nil, "inventory", "--storage.path", dir, "export", "--format", "csv")
+	if list.out != export.out || !strings.Contains(list.out, "\n"+id+",") {
+		t.Errorf("list:\n%s%s\nexport:\n%s%s", list.out, list.err, export.out, export.err)
+	}
+	if head, _, _ := strings.Cut(list.out, "\n"); !strings.HasPrefix(head, "id,site,state,verdict,policy,") {
+		t.Errorf("columns %s", head)
+	}
+}
+
+// TestAnEditWithoutTheRightToWriteSaysSo plays a member of the agent's group:
+// the inventory can be read, not written, and no agent runs.
+func TestAnEditWithoutTheRightToWriteSaysSo(t *testing.T) {
+	dir, id := stored(t)
+	file := filepath.Join(dir, inventory.FileName)
+	if err := os.Chmod(file, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	// Root may write what it likes; without this capability it may not.
+	args := []string{"setpriv", "--bounding-set=-dac_override,-dac_read_search", binary(t), "inventory", "--storage.path", dir, "annotate", id, "--location", "Door"}
+	if os.Geteuid() != 0 {
+		args = args[2:]
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	err := cmd.Run()
+	if said := errs.String(); err == nil || !strings.Contains(said, file) || !strings.Contains(said, "start the agent") || strings.Contains(strings.ToLower(said), "sqlite") {
+		t.Errorf("%v: %s", err, said)
+	}
+}
