@@ -169,6 +169,7 @@ func httpFields(raw []byte) []discovery.Field {
 	for range maxAnswers {
 		r := parseResponse(raw)
 		r.headFields(c)
+		r.capitals(c)
 		r.pageFields(c)
 		if raw = r.rest; len(raw) == 0 {
 			break
@@ -205,6 +206,34 @@ func (r *response) headFields(c *collector) {
 			c.addUpTo("header."+name, h.value, maxHeadValue)
 		}
 	}
+}
+
+// minCapital leaves out the names that anybody writes in capitals (P3P, DAV).
+const minCapital = 6
+
+// capitals keeps the names of the lines that are written in capitals only, in
+// their order: few servers do, and each has its own.
+func (r *response) capitals(c *collector) {
+	var names []byte
+	for _, h := range r.headers {
+		if len(h.name) < minCapital || !isCapital(h.name) {
+			continue
+		}
+		if len(names) > 0 {
+			names = append(names, ',')
+		}
+		names = append(names, h.name...)
+	}
+	c.add("capitals", names)
+}
+
+func isCapital(name []byte) bool {
+	for _, b := range name {
+		if b >= 'a' && b <= 'z' {
+			return false
+		}
+	}
+	return true
 }
 
 // lowerHeader returns the name in lower case; the usual ones cost nothing.
