@@ -21,6 +21,7 @@ type Interface struct {
 	Multicast    bool
 	Loopback     bool
 	PointToPoint bool
+	Tentative    bool // the kernel still makes sure that an IPv6 address is nobody else's
 	Virtual      bool // a bridge of containers or virtual machines
 }
 

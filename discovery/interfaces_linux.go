@@ -23,10 +23,15 @@ func Interfaces() ([]Interface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("discovery: list addresses: %w", err)
 	}
-	byIndex := map[int][]netip.Prefix{}
+	byIndex, tentative := map[int][]netip.Prefix{}, map[int]bool{}
 	for _, a := range addrs {
-		if p, ok := prefixOf(a.IPNet); ok {
-			byIndex[a.LinkIndex] = append(byIndex[a.LinkIndex], p)
+		p, ok := prefixOf(a.IPNet)
+		if !ok || a.Flags&unix.IFA_F_DADFAILED != 0 {
+			continue // another host has it
+		}
+		byIndex[a.LinkIndex] = append(byIndex[a.LinkIndex], p)
+		if a.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_OPTIMISTIC) == unix.IFA_F_TENTATIVE {
+			tentative[a.LinkIndex] = true
 		}
 	}
 	out := make([]Interface, 0, len(links))
@@ -41,6 +46,7 @@ func Interfaces() ([]Interface, error) {
 			Multicast:    at.Flags&net.FlagMulticast != 0,
 			Loopback:     at.Flags&net.FlagLoopback != 0,
 			PointToPoint: at.Flags&net.FlagPointToPoint != 0,
+			Tentative:    tentative[at.Index],
 			Virtual:      virtualName(at.Name),
 		})
 	}

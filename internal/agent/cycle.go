@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -73,6 +74,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.coverage.begin()
 	a.knowNetworks()
 	a.progress.begin(number, begun, len(a.sourceList()))
+	a.awaitAddresses(ctx)
 	a.askSources(ctx, number)
 	for _, note := range leftOutNotes(a.wire.LeftOut()) {
 		a.log.Warn(note)
@@ -101,6 +103,23 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.stream.status()
 	a.log.Info("cycle done", zap.Int("cycle", number), zap.Duration("took", a.now().Sub(begun).Round(time.Millisecond)),
 		zap.Int("devices", a.inventory.Len()), zap.Int("networks_covered", len(end.Covered)))
+}
+
+// awaitAddresses waits until the kernel has made sure that nobody else has the
+// IPv6 addresses of an interface that has just come up (RFC 4862 section 5.4):
+// nothing can be asked by them before.
+func (a *Agent) awaitAddresses(ctx context.Context) {
+	const most, pause = 3 * time.Second, 100 * time.Millisecond
+	for begun := time.Now(); time.Since(begun) < most; {
+		all, err := discovery.Interfaces()
+		open := slices.ContainsFunc(all, func(i discovery.Interface) bool {
+			_, used := a.wire.Scope().Interface(i.Name)
+			return used && i.Running && i.Tentative
+		})
+		if err != nil || !open || !sleep(ctx, pause) {
+			return
+		}
+	}
 }
 
 // askSources lets every source put its questions, all at the same time: Wire

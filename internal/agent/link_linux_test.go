@@ -88,6 +88,19 @@ func TestAChangeOfTheInterfacesIsFollowedBeforeTheyAreReadAnyway(t *testing.T) {
 	}
 }
 
+func TestANewInterfaceIsAskedByIPv6InItsFirstCycle(t *testing.T) {
+	a := onALink(t, "mode: active\n")
+	a.awaitAddresses(t.Context())
+	conn, err := a.wire.For("test").OpenUDP(t.Context(), discovery.UDPOptions{Interface: "cam0", Network: "udp6"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Send(t.Context(), []byte("hello"), netip.MustParseAddrPort("[ff02::c]:3702")); err != nil {
+		t.Error(err)
+	}
+}
+
 // probeMatch is what a camera says to a question to its group: no MAC comes
 // with it.
 func probeMatch(t *testing.T, ip netip.Addr) discovery.Sighting {
