@@ -159,6 +159,7 @@ func TestTroubleOnTheLineMakesNobodyMissingAndLeaksNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		camera = late(t, r)
+		shortMemory(t)
 		return r
 	}
 	r := play()
