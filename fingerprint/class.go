@@ -91,8 +91,9 @@ func (s *state) classSigns(c int) (best strength, score int) {
 }
 
 // presume takes a device that shows no sign of its kind for what its maker
-// mainly makes. That is for display: whether the host may be a camera at all
-// is settled before.
+// mainly makes. Whether the host may be a camera at all is settled before: one
+// that may be is not taken for a router or a printer, and neither is one of
+// which only an address speaks.
 func (s *state) presume(id *Identity) {
 	if id.Class != ClassUnknown {
 		return
@@ -101,9 +102,23 @@ func (s *state) presume(id *Identity) {
 	if maker == "" && len(id.Candidates) > 0 {
 		maker = id.Candidates[0].Maker
 	}
-	if at, known := s.set.byName[maker]; known && s.set.makers[at].mainly != "" {
-		id.Class, id.Presumed = s.set.makers[at].mainly, true
+	at, known := s.set.byName[maker]
+	if !known || s.set.makers[at].mainly == "" {
+		return
 	}
+	if kind := s.set.makers[at].mainly; classAt(kind) < cameraKinds || !id.MaybeCamera && s.spoke(at) {
+		id.Class, id.Presumed = kind, true
+	}
+}
+
+// spoke tells whether more than an address speaks for a maker.
+func (s *state) spoke(maker int) bool {
+	for i := range s.fired {
+		if s.fired[i].rule.maker == maker {
+			return true
+		}
+	}
+	return false
 }
 
 // cameraMaker tells whether any sign, however weak, speaks for a firm that
