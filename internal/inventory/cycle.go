@@ -204,9 +204,10 @@ func (i *Inventory) expire(e *entry, now time.Time) {
 	}
 }
 
-// retain forgets what may not be kept any longer.
+// retain forgets what may not be kept any longer. What showed itself in this
+// cycle is there, however far the clock was set forward meanwhile.
 func (i *Inventory) retain(e *entry, now time.Time) {
-	if e.annotated() {
+	if e.annotated() || e.last >= i.cycleStart.UnixNano() {
 		return
 	}
 	r := i.opt.Retention
