@@ -3,6 +3,7 @@ package discovery
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -444,6 +445,13 @@ func (s *Scope) ExcludedMAC(mac net.HardwareAddr) (string, bool) {
 		return "", false
 	}
 	return s.Exclusions[at].String(), true
+}
+
+// ClaimedAddresses are those that Claimed reports, in order.
+func (s *Scope) ClaimedAddresses() []netip.Addr {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.SortedFunc(maps.Keys(s.claims), netip.Addr.Compare)
 }
 
 // Learn keeps which addresses an excluded MAC was seen at. An address that

@@ -191,15 +191,21 @@ func (a *Agent) stillKnown() func(netip.Addr) bool {
 }
 
 // cycleEnd says which networks were really covered. A network in which nobody
-// answered although devices are known there was not: it is us who were blind.
+// was asked, or nobody answered although devices are known there, was not: it
+// is us who were blind.
 func (a *Agent) cycleEnd(number int) inventory.CycleEnd {
 	end := inventory.CycleEnd{Number: number, Time: a.now()}
 	for _, c := range a.coverage.covered() {
-		if c.Answered == 0 && (a.presentIn(c.Network) >= blindFrom || !a.linkUp(c.Network)) {
+		if c.Tried == 0 || c.Answered == 0 && (a.presentIn(c.Network) >= blindFrom || !a.linkUp(c.Network)) {
 			end.Blind = append(end.Blind, c.Network)
 			continue
 		}
 		end.Covered = append(end.Covered, c.Network)
+	}
+	// A camera whose address an excluded MAC claims is not asked, and may well
+	// be there.
+	for _, ip := range a.wire.Scope().ClaimedAddresses() {
+		end.Blind = append(end.Blind, netip.PrefixFrom(ip, ip.BitLen()))
 	}
 	end.Interfaces = a.hearing()
 	return end

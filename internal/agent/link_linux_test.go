@@ -16,6 +16,7 @@ import (
 
 	"camcensus/discovery"
 	"camcensus/internal/config"
+	"camcensus/internal/inventory"
 	"camcensus/internal/lab"
 )
 
@@ -162,6 +163,18 @@ func TestAForgedARPInAnExcludedNameDoesNotHideACamera(t *testing.T) {
 			}
 			if !noted(a, ip.String(), cameraMAC, excludedMAC, "nothing is asked there") {
 				t.Errorf("coverage does not say so: %q", a.notes(a.wire.Scope()))
+			}
+			silent := netip.MustParseAddr("10.66.0.32")
+			a.observe(arpOf(silent, "44:19:b6:01:02:04"))
+			for n := range a.config().Inventory.MissingAfter + 1 {
+				a.coverage.begin()
+				a.coverage.add(discovery.Coverage{Network: netip.MustParsePrefix("10.66.0.0/24"), Tried: 253, Answered: 1})
+				a.inventory.EndCycle(a.cycleEnd(n + 1))
+			}
+			for _, d := range a.inventory.Devices() {
+				if asked := slices.Contains(d.IPs, silent.String()); asked != (d.State == inventory.Missing) {
+					t.Errorf("%v is %s after cycles in which it was asked: %v", d.IPs, d.State, asked)
+				}
 			}
 		})
 	}
