@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"camcensus/discovery"
@@ -31,6 +32,7 @@ type Envelope struct {
 	Fault      string // "Subcode: reason"
 	Matches    []Match
 	Truncated  bool // the document ended early; what was complete is kept
+	Altered    bool // its tags do not match, or what stands for a scope is none: no device sent it so
 
 	text string // the document as parsed; matches point into it
 }
@@ -44,6 +46,7 @@ type Match struct {
 	MetadataVersion string
 
 	start, end int
+	altered    bool
 }
 
 // Parse reads one datagram. ok is false when it holds nothing of a SOAP
@@ -169,6 +172,7 @@ func (r *reader) end(local string, offset int) {
 	name := strings.ToLower(local)
 	for i := len(r.stack) - 1; i >= 0; i-- {
 		if r.stack[i] != name {
+			r.envelope.Altered = true
 			continue
 		}
 		r.keep(r.stack[len(r.stack)-1], r.text.String()) // the innermost, though it may lack its own end
@@ -185,6 +189,9 @@ func (r *reader) end(local string, offset int) {
 // cut, all but its last token.
 func (r *reader) finish(truncated bool) {
 	r.envelope.Truncated = truncated
+	for i := range r.envelope.Matches {
+		r.envelope.Altered = r.envelope.Altered || r.envelope.Matches[i].altered
+	}
 	if truncated && len(r.stack) > 0 && r.match != nil {
 		text := r.text.String()
 		switch name := r.stack[len(r.stack)-1]; name {
@@ -252,6 +259,7 @@ func (m *Match) keep(name, text string) {
 		m.Types = tokens(text)
 	case "scopes":
 		m.Scopes = joinSpaced(tokens(text))
+		m.altered = slices.ContainsFunc(m.Scopes, isNoScope)
 	case "xaddrs":
 		m.XAddrs = tokens(text)
 	case "metadataversion":
@@ -283,6 +291,20 @@ func tokens(text string) []string {
 	return list[:min(len(list), maxTokens)]
 }
 
+// maxScope is more than any scope is long, in bytes.
+const maxScope = 512
+
+// isNoScope tells what stands among the scopes and cannot be one: a URI of
+// ONVIF's scheme that is not of its kind (ONVIF Core section 7.3.2.2), or one
+// that goes on for ever.
+func isNoScope(token string) bool {
+	return len(token) > maxScope || hasPrefixFold(token, "onvif:") && !hasPrefixFold(token, onvifPrefix)
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
 // joinSpaced mends a scope whose value holds a space that its device forgot to
 // escape: a token without a colon can be no URI, so it belongs to the one
 // before it.
@@ -312,7 +334,7 @@ func Fields(kind string, raw []byte) []discovery.Field {
 	l.Add("relatesto", e.RelatesTo)
 	l.Add("instance_id", e.InstanceID)
 	l.Add("fault", e.Fault)
-	if e.Truncated || discovery.Damaged(raw) { // what is missing might have said otherwise
+	if e.Truncated || e.Altered || discovery.Damaged(raw) { // what is missing might have said otherwise
 		l.Add("truncated", "true")
 	}
 	for _, m := range e.Matches {
@@ -377,7 +399,7 @@ func addScope(l *facts.List, scope string) {
 const onvifPrefix = "onvif://www.onvif.org/"
 
 func isONVIFScope(scope string) bool {
-	return len(scope) > len(onvifPrefix) && strings.EqualFold(scope[:len(onvifPrefix)], onvifPrefix)
+	return len(scope) > len(onvifPrefix) && hasPrefixFold(scope, onvifPrefix)
 }
 
 // onvifScope takes onvif://www.onvif.org/CATEGORY/VALUE apart and resolves
