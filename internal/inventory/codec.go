@@ -421,6 +421,13 @@ func decodeCold(i *Inventory, b []byte) (*cold, error) {
 			return nil, fmt.Errorf("stored evidence: %w", err)
 		}
 	}
+	return r.cold(i)
+}
+
+// readCold reads what coldBytes wrote.
+func readCold(i *Inventory, b []byte) (*cold, error) { return (&decoder{b: b[1:]}).cold(i) }
+
+func (r *decoder) cold(i *Inventory) (*cold, error) {
 	c := &cold{items: make([]item, min(r.count(), 1024))}
 	for n := range c.items {
 		r.item(i, &c.items[n])

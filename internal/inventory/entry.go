@@ -37,7 +37,7 @@ type entry struct {
 	marks     []mark
 	cold      *cold  // decoded, or nil
 	shown     *shown // what of it Devices shows, or nil
-	packed    []byte // memory inventory: cold, encoded
+	packed    []byte // cold as stored (in memory), or as it awaits the writer (not sealed yet)
 
 	missed    uint8
 	sibling   bool // shares its address with another device, rightly

@@ -355,21 +355,33 @@ func (i *Inventory) coldOf(e *entry) *cold {
 	if e.cold != nil {
 		return e.cold
 	}
-	packed := e.packed
-	if packed == nil && i.store != nil {
-		packed = i.store.cold(e.no)
-	}
-	if packed == nil {
-		return nil
-	}
-	c, err := decodeCold(i, packed)
+	c, err := i.unpack(e)
 	if err != nil {
 		i.log.Error("evidence unreadable: it will be gathered anew", zapDevice(e), zapErr(err))
-		return nil
 	}
-	e.cold = c
-	i.warmed(e)
+	if c != nil {
+		e.cold = c
+		i.warmed(e)
+	}
 	return c
+}
+
+// unpack decodes what is kept or stored of a device's evidence; nil where there
+// is none.
+func (i *Inventory) unpack(e *entry) (*cold, error) {
+	switch {
+	case e.packed != nil && i.store == nil:
+		return decodeCold(i, e.packed)
+	case e.packed != nil:
+		return readCold(i, e.packed)
+	case i.store == nil:
+		return nil, nil
+	}
+	form := i.store.cold(e.no)
+	if form == nil {
+		return nil, nil
+	}
+	return decodeCold(i, form)
 }
 
 // keepCold puts changed evidence in place.
@@ -378,6 +390,7 @@ func (i *Inventory) keepCold(e *entry, c *cold) {
 		e.cold = c
 		i.warmed(e)
 	}
+	e.packed = nil
 	e.coldDirty = true
 	i.enqueue(e)
 }
@@ -393,21 +406,19 @@ func (i *Inventory) warmed(e *entry) {
 	}
 }
 
-// cool lets go of decoded evidence, unless the writer still needs it.
+// cool lets go of decoded evidence; what the writer still needs is packed.
 func (i *Inventory) cool(e *entry) {
 	e.warm = false
 	if e.cold == nil || e.gone {
 		return
 	}
-	if i.store == nil {
-		if e.coldDirty {
-			e.packed = encodeCold(e.cold, nil)
-			e.coldDirty = false
-		}
-		e.cold = nil
-		return
+	switch {
+	case !e.coldDirty:
+	case i.store == nil:
+		e.packed = encodeCold(e.cold, nil)
+		e.coldDirty = false
+	default:
+		e.packed = coldBytes(e.cold, nil)
 	}
-	if !e.coldDirty {
-		e.cold = nil
-	}
+	e.cold = nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -129,13 +130,18 @@ func (s *store) run() {
 	wait := retryFirst
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
+	due := false // the timer runs: what comes in meanwhile does not put it off
 	for {
 		var asked []waiter
 		select {
 		case <-s.wake:
-			timer.Reset(gather)
+			if !due {
+				due = true
+				timer.Reset(gather)
+			}
 			continue
 		case <-timer.C:
+			due = false
 		case w := <-s.waiting:
 			asked = append(asked, s.queued(w))
 		case why := <-s.corrupt:
@@ -144,6 +150,7 @@ func (s *store) run() {
 			return
 		}
 		if err := s.flush(asked); err != nil {
+			due = true
 			timer.Reset(wait)
 			wait = min(2*wait, retryLast)
 			continue
@@ -227,11 +234,28 @@ func (i *Inventory) row(e *entry) row {
 	r.state, r.class, r.maker, r.first, r.end = string(e.state), string(e.claims.class), e.claims.manufacturer, e.first, e.last
 	r.form = encodeEntry(e, i.storesNames(e))
 	e.stored = e.last
-	if e.coldDirty && e.cold != nil {
-		r.cold = coldBytes(e.cold, i.unnamed(e))
+	if e.coldDirty {
+		r.cold = i.coldForm(e)
+		e.packed = r.cold // until it is on disk
 		e.coldDirty = false
 	}
 	return r
+}
+
+// coldForm encodes the evidence of a device, less the names that may not reach
+// the disk.
+func (i *Inventory) coldForm(e *entry) []byte {
+	c, skip := e.cold, i.unnamed(e)
+	if c == nil && skip == nil {
+		return e.packed
+	}
+	if c == nil {
+		var err error
+		if c, err = readCold(i, e.packed); err != nil {
+			return nil
+		}
+	}
+	return coldBytes(c, skip)
 }
 
 // storesNames: hostnames and what else a person may have named a device by
@@ -271,7 +295,11 @@ func (s *store) settle(b *batch, err error) {
 		hex.Decode(i.chain.storedHead[:], []byte(last.Hash))
 	}
 	for _, r := range b.rows {
-		if !r.e.coldDirty && !r.e.warm {
+		if r.e.coldDirty {
+			continue
+		}
+		r.e.packed = nil
+		if !r.e.warm {
 			r.e.cold = nil
 		}
 	}
@@ -356,17 +384,16 @@ func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
 	if len(b.events) == 0 {
 		return nil
 	}
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for n := range b.events {
-		e := &b.events[n]
-		hash, _ := hex.DecodeString(e.Hash)
-		if _, err := insert.ExecContext(ctx, e.Seq, e.Time.UnixNano(), e.Device, e.Event, e.From, e.To, e.By, e.Evidence, hash, b.owners[n]); err != nil {
+	for n := 0; n < len(b.events); {
+		rows := eventRows
+		if len(b.events)-n < rows {
+			rows = 1
+		}
+		m, err := insertEvents(ctx, tx, b, n, rows)
+		if err != nil {
 			return err
 		}
+		n = m
 	}
 	last := b.events[len(b.events)-1]
 	if _, err := tx.ExecContext(ctx, setMeta, "chain.length", last.Seq); err != nil {
@@ -378,6 +405,34 @@ func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
 		}
 	}
 	return nil
+}
+
+// eventRows is how many events one statement inserts: the statement's own cost
+// is as much as that of a few rows.
+const eventRows = 32
+
+// insertEvents inserts events from the nth on, some at a time; it returns the
+// first that is left.
+func insertEvents(ctx context.Context, tx *sql.Tx, b *batch, n, rows int) (int, error) {
+	const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES "+row+strings.Repeat(", "+row, rows-1))
+	if err != nil {
+		return n, err
+	}
+	defer insert.Close()
+	args := make([]any, 0, 10*rows)
+	for ; n+rows <= len(b.events); n += rows {
+		args = args[:0]
+		for k := n; k < n+rows; k++ {
+			e := &b.events[k]
+			hash, _ := hex.DecodeString(e.Hash)
+			args = append(args, e.Seq, e.Time.UnixNano(), e.Device, e.Event, e.From, e.To, e.By, e.Evidence, hash, b.owners[k])
+		}
+		if _, err := insert.ExecContext(ctx, args...); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // begin sets a file that proved corrupt aside and begins a new one from what
