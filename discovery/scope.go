@@ -372,6 +372,19 @@ func (s *Scope) networkOn(ip netip.Addr, iface string) (Network, bool) {
 	return Network{}, false
 }
 
+// InterfaceTo is by which interface a host is reached that was heard on one: the
+// tap on a trunk hears the frames of its VLANs as well, and two interfaces on
+// one segment hear each other's.
+func (s *Scope) InterfaceTo(ip netip.Addr, heard string) string {
+	if n, ok := s.networkOn(ip, heard); ok && n.Connected {
+		return heard
+	}
+	if n, ok := s.NetworkOf(ip); ok && n.Connected {
+		return n.Interface
+	}
+	return heard
+}
+
 // Interface returns the interface of that name, if packets may leave by it.
 func (s *Scope) Interface(name string) (Interface, bool) {
 	for _, i := range s.Interfaces {

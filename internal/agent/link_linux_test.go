@@ -26,21 +26,7 @@ func TestMain(m *testing.M) { lab.Isolate(m) }
 // answers.
 func onALink(t *testing.T, text string) *Agent {
 	t.Helper()
-	link := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "cam0"}, PeerName: "peer0"}
-	if err := netlink.LinkAdd(link); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = netlink.LinkDel(link) })
-	for _, name := range []string{"cam0", "peer0"} {
-		l, err := netlink.LinkByName(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := netlink.LinkSetUp(l); err != nil {
-			t.Fatal(err)
-		}
-	}
-	addAddress(t, "10.66.0.1/24")
+	addLink(t, "cam0", "10.66.0.1/24")
 	c, err := config.Read("test.yml", strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
@@ -53,9 +39,29 @@ func onALink(t *testing.T, text string) *Agent {
 	return a
 }
 
-func addAddress(t *testing.T, address string) {
+// addLink makes an interface at whose other end nobody is.
+func addLink(t *testing.T, name, address string) {
 	t.Helper()
-	link, err := netlink.LinkByName("cam0")
+	link := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: name + "p"}
+	if err := netlink.LinkAdd(link); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = netlink.LinkDel(link) })
+	for _, end := range []string{name, name + "p"} {
+		l, err := netlink.LinkByName(end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := netlink.LinkSetUp(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addAddress(t, name, address)
+}
+
+func addAddress(t *testing.T, name, address string) {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +80,7 @@ func TestAChangeOfTheInterfacesIsFollowedBeforeTheyAreReadAnyway(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
 	added := netip.MustParseAddr("10.67.0.9")
-	addAddress(t, "10.67.0.1/24")
+	addAddress(t, "cam0", "10.67.0.1/24")
 	begun := time.Now()
 	for !a.wire.Scope().Contains(added) {
 		if time.Since(begun) > interfaceCheck-5*time.Second {
@@ -200,6 +206,45 @@ func TestTwoMACsAtOneAddressStayTwoDevicesAndAreSaid(t *testing.T) {
 	}
 	if !noted(a, ip.String(), cameraMAC, other, "both") {
 		t.Errorf("coverage does not say so: %q", a.notes(a.wire.Scope()))
+	}
+}
+
+func TestAHostIsReachedByTheInterfaceOfItsNetwork(t *testing.T) {
+	a := onALink(t, "networks: [connected, 10.88.0.0/24]\n")
+	addLink(t, "cam0.30", "192.168.30.1/24")
+	scope, err := currentScope(a.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.wire.SetScope(scope)
+	for n, tt := range []struct {
+		name, ip    string
+		vlan        uint16
+		heard, want string
+		reach       string
+	}{
+		{"untagged", "10.66.0.31", 0, "cam0", "cam0", "ip"},
+		{"a VLAN that has an interface here, heard on the trunk", "192.168.30.31", 30, "cam0", "cam0.30", "ip"},
+		{"heard on that interface", "192.168.30.32", 0, "cam0.30", "cam0.30", "ip"},
+		{"another VLAN with the trunk's own prefix", "10.66.0.33", 31, "cam0", "cam0", "layer2"},
+		{"another VLAN", "192.168.31.33", 31, "cam0", "cam0", "layer2"},
+		{"a routed host", "10.88.0.9", 0, "", "", "ip"},
+	} {
+		ip := netip.MustParseAddr(tt.ip)
+		s := arpOf(ip, net.HardwareAddr{0x44, 0x19, 0xb6, 0, 1, byte(n)}.String())
+		s.Interface, s.VLAN = tt.heard, tt.vlan
+		a.observe(s)
+		for _, d := range a.inventory.Devices() {
+			if slices.Contains(d.IPs, tt.ip) && (d.Interface != tt.want || d.Reachability != tt.reach) {
+				t.Errorf("%s: %s by %q, want %s by %q", tt.name, d.Reachability, d.Interface, tt.reach, tt.want)
+			}
+		}
+		if asked := a.wire.IsSighted(ip); asked != (tt.reach == "ip") {
+			t.Errorf("%s: may be asked: %v", tt.name, asked)
+		}
+	}
+	if n := a.inventory.Len(); n != 6 {
+		t.Errorf("%d devices", n)
 	}
 }
 

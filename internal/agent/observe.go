@@ -37,6 +37,7 @@ func (a *Agent) take(s discovery.Sighting) {
 		return
 	}
 	rec := recordOf(s)
+	s.Interface = scope.InterfaceTo(s.IP, s.Interface)
 	evidence := a.judge().parsers.Evidence(rec, s.Solicited)
 	unasked := a.claimsExcluded(scope, s.IP, evidence) || scope.Claimed(s.IP)
 	seen := a.inventory.Observe(inventory.Observation{
@@ -71,6 +72,9 @@ func (a *Agent) admit(scope *discovery.Scope, s discovery.Sighting) (reach strin
 		return "", false
 	}
 	if scope.Contains(s.IP) {
+		if s.VLAN != 0 && scope.InterfaceTo(s.IP, s.Interface) == s.Interface {
+			return "layer2", true // a VLAN that this machine is no part of
+		}
 		return "ip", true
 	}
 	if s.IP.Is6() && s.IP.IsLinkLocalUnicast() {
