@@ -94,11 +94,15 @@ const (
 // Next gives the cheapest question that still tells something, or false when
 // the host is settled, its budget is used up, or it is better left alone.
 func Next(st State) (Question, bool) {
-	if st.enough() || st.troubled() {
+	if st.troubled() {
 		return Question{}, false
 	}
 	p := newPlan(st)
-	for _, step := range steps {
+	todo := steps
+	if st.enough() {
+		todo = stepsBehind
+	}
+	for _, step := range todo {
 		if q, ok := step(p); ok && p.affords(q) {
 			return q, true
 		}
@@ -121,6 +125,10 @@ var steps = []func(*plan) (Question, bool){
 	(*plan).onvifOpen,
 	(*plan).favicon,
 }
+
+// stepsBehind are for a host that is settled itself: of the devices that may
+// stand behind its address nothing is settled.
+var stepsBehind = []func(*plan) (Question, bool){(*plan).forwarded}
 
 // enough tells that further questions could change nothing. A clear verdict
 // needs an answer of the firmware itself, so a host that has not been heard

@@ -139,6 +139,12 @@ var (
 	guessedLast   = []uint16{8080, 8000}
 )
 
+// forwardedPorts are where a router most often lets others be reached.
+var forwardedPorts = []uint16{8080, 8000, 554, 80, 443}
+
+// frameSources know a host's MAC by the frames of its own network.
+var frameSources = []string{"arp", "ndp", "neighbor", "snmp"}
+
 // Questions are all that Next can put but for the ports, and for the paths of
 // a LOCATION, an XAddr and a redirect, which package probe bounds.
 func Questions() []Question {

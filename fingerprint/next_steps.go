@@ -284,3 +284,48 @@ func (p *plan) favicon() (Question, bool) {
 		Why: "some makers ship one icon with every device"}
 	return q, p.askable(q)
 }
+
+// forwarded asks on the further ports of a host that may forward them to
+// others: a camera behind a router has no other address to be seen at.
+func (p *plan) forwarded() (Question, bool) {
+	if !p.forwards() {
+		return Question{}, false
+	}
+	ports := forwardedPorts
+	if p.st.Swept {
+		ports = p.st.Ports
+	}
+	for _, port := range ports {
+		q := Question{Probe: "http", Port: port, Path: "/", Why: "this host forwards, or may: another device could answer here"}
+		switch {
+		case slices.Contains(streamPorts, port):
+			q.Probe = "rtsp"
+		case slices.Contains(securePorts, port), slices.Contains(p.secure, port):
+			q.Probe = "https"
+		}
+		samePort := func(a Asked) bool { return a.Question.Port == port }
+		if p.open(port) && !slices.ContainsFunc(p.asked, samePort) {
+			return q, true
+		}
+	}
+	return Question{}, false
+}
+
+// forwards tells of network equipment, and of a host that names another MAC
+// than its frames bear.
+func (p *plan) forwards() bool {
+	if p.st.Identity.Class == ClassNetwork {
+		return true
+	}
+	var bears, names []string
+	for _, e := range p.st.Evidence {
+		switch {
+		case e.Field != "mac":
+		case slices.Contains(frameSources, e.Source):
+			bears = append(bears, e.Value)
+		case slices.Contains(firmwareProbes, e.Source):
+			names = append(names, e.Value)
+		}
+	}
+	return len(bears) > 0 && slices.ContainsFunc(names, func(mac string) bool { return !slices.Contains(bears, mac) })
+}

@@ -167,6 +167,29 @@ func TestEnoughIsEnough(t *testing.T) {
 	}
 }
 
+func TestBehindASettledRouterOthersAreLookedFor(t *testing.T) {
+	router := State{Settled: true, Identity: Identity{Class: ClassNetwork, Reasons: []Reason{{Source: "http", Group: GroupFirmware, Grade: Strong}}}}
+	swept := router
+	swept.Swept, swept.Ports = true, []uint16{80, 8443, 9000}
+	other := State{Settled: true, Identity: Identity{Class: ClassCamera, Reasons: router.Identity.Reasons},
+		Evidence: []Evidence{field("arp", "mac", "dc:2c:6e:00:00:01"), field("http", "mac", "ac:cc:8e:00:00:01")}}
+	same := other
+	same.Evidence = []Evidence{field("arp", "mac", "ac:cc:8e:00:00:01"), field("http", "mac", "ac:cc:8e:00:00:01"), field("sadp", "mac", "ac:cc:8e:00:00:02")}
+	for name, c := range map[string]struct {
+		state State
+		want  string
+	}{
+		"a router":                               {router, "http:8080/ http:8000/ rtsp:554/ http:80/ https:443/"},
+		"a router behind a router":               {swept, "http:80/ https:8443/"},
+		"a camera's page on a router's MAC":      {other, "http:8080/ http:8000/ rtsp:554/ http:80/ https:443/"},
+		"a camera on its own MAC, and its Wi-Fi": {same, ""},
+	} {
+		if got := asked(converse(t, c.state, answers(200, 80, 8080))); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestTroubledHostsAreLeftAloneForADay(t *testing.T) {
 	page := Asked{Question: Question{Probe: "http", Port: 80, Path: "/"}, Time: noon, Open: true, Answered: true, Status: 200, Connections: 1, Requests: 1}
 	for name, trouble := range map[string]Asked{
