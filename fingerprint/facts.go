@@ -78,25 +78,30 @@ func (s *state) spell(f *firing) string {
 	return clip(strings.TrimSpace(model), maxModel)
 }
 
-// channels adds up what a recorder declares in one answer; the largest
-// answer counts.
+// channels adds up what a recorder declares in one answer, by kind of channel;
+// the largest answer counts. A recorder with two network ports says each kind
+// twice.
 func (s *state) channels(id *Identity) {
 	if id.Class != ClassRecorder {
 		return
 	}
 	id.Channels = -1
 	for a := range s.answers {
-		total, told := 0, false
+		byRule := map[*rule]int{}
 		for i := range s.fired {
 			f := &s.fired[i]
 			if f.answer != int32(a) || f.channels == "" {
 				continue
 			}
 			if n, err := strconv.Atoi(f.channels); err == nil && n >= 0 && n <= 1024 {
-				total, told = total+n, true
+				byRule[f.rule] = max(byRule[f.rule], n)
 			}
 		}
-		if told {
+		total := 0
+		for _, n := range byRule {
+			total += n
+		}
+		if len(byRule) > 0 {
 			id.Channels = max(id.Channels, total)
 		}
 	}

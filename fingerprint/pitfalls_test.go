@@ -168,6 +168,13 @@ func TestRecorderTellsItsChannels(t *testing.T) {
 	if id.Class != fingerprint.ClassRecorder || id.Channels != 10 {
 		t.Errorf("class %s with %d channels", id.Class, id.Channels)
 	}
+	nic := func(mac string) []fingerprint.Evidence {
+		return evidence(on("sadp", 37020, "types", "inquiry", "model", "DS-7616NI-K2", "mac", mac, "channels.analog", "0", "channels.digital", "16"))
+	}
+	id = shippedRules(t).Identify(append(nic("44:19:b6:00:00:01"), nic("44:19:b6:00:00:02")...))
+	if id.Channels != 16 {
+		t.Errorf("heard on both of its network ports, it has %d channels", id.Channels)
+	}
 }
 
 func TestRelabelKeepsItsLabel(t *testing.T) {
