@@ -47,7 +47,7 @@ import (
 //	    grade: strong                 # strong | medium | weak
 //	    group: FIRMWARE               # ADDRESS | NATIVE | FIRMWARE | CERTIFICATE | MODEL | TYPED
 //	    means: "Hikvision's own web server calls itself so."   # a sentence for a facilities person
-//	    source: nmap-service-probes   # where the habit was learnt
+//	    source: nmap-service-probes at db4aefdd, line 9762   # where the habit was learnt, to be opened
 //	    date: 2026-11-22
 //	    examples:                     # each must match: a text for a rule on one field, else field: text
 //	      - App-webs/
