@@ -95,7 +95,7 @@ func (a *agentProcess) there() (present []string, trouble int) {
 
 func TestAClockThatIsSetMakesNobodyMissing(t *testing.T) {
 	site(t, "sixty")
-	a := startClocked(t, brisk)
+	a := startClocked(t, strings.Replace(fastConfig, "interval: 10s", "interval: 5s", 1))
 	a.cycles(3)
 	present, trouble := a.there()
 	if len(present) < 55 {
