@@ -61,7 +61,14 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func list200(t *testing.T, x *Exporter, query string) (ids []string, l deviceList) {
+// listed is what the list of devices answers.
+type listed struct {
+	Devices []inventory.Device
+	Total   int
+	Next    string
+}
+
+func list200(t *testing.T, x *Exporter, query string) (ids []string, l listed) {
 	t.Helper()
 	w := request(x, "GET", "/api/v1/devices?"+query, "")
 	if w.Code != 200 {

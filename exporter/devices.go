@@ -1,7 +1,9 @@
 package exporter
 
 import (
+	"bufio"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.uber.org/zap"
 
 	"camcensus/fingerprint"
 	"camcensus/internal/inventory"
@@ -94,11 +98,14 @@ func isHex(text string) bool {
 
 // matches looks at the cheapest first: among many devices q is what costs.
 func (f *filter) matches(d *inventory.Device) bool {
+	return f.matchesAllButText(d) && (f.q == "" || f.found(d))
+}
+
+func (f *filter) matchesAllButText(d *inventory.Device) bool {
 	return f.matchesVerdict(d) &&
 		(len(f.states) == 0 || slices.Contains(f.states, string(d.State))) &&
 		(len(f.classes) == 0 || slices.Contains(f.classes, string(classLabel(d.Class)))) &&
-		(len(f.manufacturers) == 0 || slices.ContainsFunc(f.manufacturers, func(m string) bool { return sameMaker(d, m) })) &&
-		(f.q == "" || f.found(d))
+		(len(f.manufacturers) == 0 || slices.ContainsFunc(f.manufacturers, func(m string) bool { return sameMaker(d, m) }))
 }
 
 func sameMaker(d *inventory.Device, name string) bool {
@@ -163,11 +170,41 @@ func lowerByte(c byte) byte {
 	return c
 }
 
-// deviceList is a page of devices.
+// deviceList is a page of devices, written as {"devices":[...],"total":N,
+// "next":"cursor"}.
 type deviceList struct {
-	Devices []inventory.Device `json:"devices"`
-	Total   int                `json:"total"`
-	Next    string             `json:"next"`
+	each  func(show func(*inventory.Device) error) error
+	total int
+	next  string
+}
+
+// answerList writes device by device: a thousand of them with their reasons
+// are megabytes.
+func (x *Exporter) answerList(w http.ResponseWriter, l deviceList) {
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, 32<<10)
+	before := `{"devices":[`
+	err := l.each(func(d *inventory.Device) error {
+		encoded, err := json.Marshal(complete(*d))
+		if err != nil {
+			return err
+		}
+		_, _ = out.WriteString(before) // Flush tells
+		_, err = out.Write(encoded)
+		before = ","
+		return err
+	})
+	if err == nil {
+		if before != "," {
+			_, _ = out.WriteString(before)
+		}
+		fmt.Fprintf(out, "],\"total\":%d,\"next\":%q}\n", l.total, l.next)
+		err = out.Flush()
+	}
+	if err != nil {
+		x.log.Debug("api: write the list of devices", zap.Error(err)) // mostly: the client is gone
+		panic(http.ErrAbortHandler)                                   // what it has is not whole, and must not look so
+	}
 }
 
 func (x *Exporter) listDevices(w http.ResponseWriter, r *http.Request) {
@@ -189,28 +226,36 @@ func (x *Exporter) listDevices(w http.ResponseWriter, r *http.Request) {
 	}
 	s := x.agent.Snapshot()
 	if s.Many != nil {
-		answer(w, http.StatusOK, x.pageOfMany(s.Many, &f, min(limit, defaultLimit), string(after)))
+		x.answerList(w, x.pageOfMany(s.Many, &f, limit, string(after)))
 		return
 	}
-	answer(w, http.StatusOK, page(x.cache.of(s).byID, &f, limit, string(after)))
+	x.answerList(w, page(x.cache.of(s).byID, &f, limit, string(after)))
 }
 
 // page takes up to limit matching devices whose id comes after the cursor's.
 func page(devices []*inventory.Device, f *filter, limit int, after string) deviceList {
-	l := deviceList{Devices: []inventory.Device{}}
+	l := deviceList{}
+	var shown []*inventory.Device
 	for _, d := range devices {
 		if !f.matches(d) {
 			continue
 		}
-		l.Total++
-		if d.ID <= after {
-			continue
+		l.total++
+		switch {
+		case d.ID <= after:
+		case len(shown) < limit:
+			shown = append(shown, d)
+		case l.next == "":
+			l.next = base64.RawURLEncoding.EncodeToString([]byte(shown[limit-1].ID))
 		}
-		if len(l.Devices) < limit {
-			l.Devices = append(l.Devices, complete(*d))
-		} else if l.Next == "" {
-			l.Next = base64.RawURLEncoding.EncodeToString([]byte(l.Devices[limit-1].ID))
+	}
+	l.each = func(show func(*inventory.Device) error) error {
+		for _, d := range shown {
+			if err := show(d); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
 	return l
 }

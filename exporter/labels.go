@@ -177,3 +177,19 @@ func worstVerdict(d *inventory.Device) string {
 	}
 	return worst
 }
+
+// gravity remembers the gravest severity of verdicts that many devices share.
+// It holds them, so that the memory is not used for others meanwhile.
+type gravity map[*policy.Verdict]int
+
+func (g gravity) of(d *inventory.Device) int {
+	if len(d.Verdicts) == 0 {
+		return nVerdicts - 1
+	}
+	worst, known := g[&d.Verdicts[0]]
+	if !known {
+		worst = severity(worstVerdict(d))
+		g[&d.Verdicts[0]] = worst
+	}
+	return worst
+}

@@ -3,12 +3,9 @@ package exporter
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
 	"camcensus/internal/inventory"
-	"camcensus/internal/policy"
 )
 
 const (
@@ -154,92 +151,4 @@ func (s *Snapshot) Coverage() CoverageReport {
 
 func (x *Exporter) showCoverage(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, x.agent.Snapshot().Coverage())
-}
-
-// target is one entry of Prometheus HTTP service discovery.
-type target struct {
-	Targets []string          `json:"targets"`
-	Labels  map[string]string `json:"labels"`
-}
-
-// serveDiscovery lists the devices as scrape targets, so that other exporters
-// follow the inventory. Without filters it gives what is present and not
-// unclassified.
-func (x *Exporter) serveDiscovery(w http.ResponseWriter, r *http.Request) {
-	f, err := parseFilter(r.URL.Query())
-	if err != nil {
-		fail(w, http.StatusBadRequest, "invalid", err.Error())
-		return
-	}
-	unfiltered := len(f.verdicts) == 0
-	if len(f.states) == 0 {
-		f.states = []string{string(inventory.Present)}
-	}
-	s := x.agent.Snapshot()
-	targets := []target{}
-	add := func(d *inventory.Device) bool {
-		if !f.matches(d) || unfiltered && worstVerdict(d) == policy.Unclassified {
-			return true
-		}
-		if host := targetHost(d.IPs); host != "" {
-			targets = append(targets, target{[]string{host}, targetLabels(s, d)})
-		}
-		return true
-	}
-	if s.Many != nil {
-		s.Many.Each(add)
-	}
-	for _, d := range x.cache.of(s).byID {
-		add(d)
-	}
-	answer(w, http.StatusOK, targets)
-}
-
-// targetHost prefers the latest IPv4 address; an IPv6 one stands in brackets,
-// as Prometheus wants it.
-func targetHost(ips []string) string {
-	host := ""
-	for _, text := range ips {
-		ip, err := netip.ParseAddr(text)
-		switch {
-		case err != nil:
-		case ip.Is4():
-			return ip.String()
-		case host == "":
-			host = "[" + ip.WithZone("").String() + "]"
-		}
-	}
-	return host
-}
-
-func targetLabels(s *Snapshot, d *inventory.Device) map[string]string {
-	const prefix = "__meta_camcensus_"
-	labels := map[string]string{
-		prefix + "device":       cleanLabel(d.ID),
-		prefix + "site":         cleanLabel(s.Site.Name),
-		prefix + "ip":           addressLabel(d),
-		prefix + "mac":          macLabel(d),
-		prefix + "class":        string(classLabel(d.Class)),
-		prefix + "manufacturer": cleanLabel(d.Manufacturer),
-		prefix + "brand":        cleanLabel(d.Brand),
-		prefix + "model":        modelLabel(d.Model),
-		prefix + "state":        string(d.State),
-		prefix + "location":     printable(d.Annotations.Location, maxLocationLabel),
-		prefix + "verdict":      worstVerdict(d),
-	}
-	for i := range d.Verdicts {
-		v := &d.Verdicts[i]
-		labels[prefix+"verdict_"+labelName(v.Policy)] = cleanLabel(v.Verdict)
-	}
-	return labels
-}
-
-// labelName turns a policy's name into the tail of a label name.
-func labelName(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 128 && modelByte(byte(r)) && !strings.ContainsRune(" ./+()-", r) {
-			return r
-		}
-		return '_'
-	}, text)
 }

@@ -13,10 +13,11 @@ import (
 type Many interface {
 	// Changes grows with every change of a device.
 	Changes() uint64
-	// Each shows all devices, without their reasons.
-	Each(show func(*inventory.Device) bool)
-	// EachBrief shows them without addresses, MACs and exceptions either.
+	// EachBrief shows all devices, without reasons, addresses, MACs and
+	// exceptions.
 	EachBrief(show func(*inventory.Device) bool)
+	// EachAt shows them with their addresses and MACs beside.
+	EachAt(show func(*inventory.Device, *inventory.Where) bool)
 	// Plain finds one device, without its reasons.
 	Plain(id string) (inventory.Device, bool)
 }
@@ -40,13 +41,28 @@ func (s *Snapshot) complete(brief []*inventory.Device) {
 	}
 }
 
-// walk shows what a filter needs to see of each device.
-func walk(m Many, brief bool, show func(*inventory.Device) bool) {
-	if brief {
-		m.EachBrief(show)
+// walk shows, in brief, the devices that a filter selects.
+func (f *filter) walk(m Many, show func(*inventory.Device)) {
+	if f.q == "" {
+		m.EachBrief(func(d *inventory.Device) bool {
+			if f.matches(d) {
+				show(d)
+			}
+			return true
+		})
 		return
 	}
-	m.Each(show)
+	m.EachAt(func(d *inventory.Device, at *inventory.Where) bool {
+		if f.matchesAt(d, at) {
+			show(d)
+		}
+		return true
+	})
+}
+
+// matchesAt is matches for a device in brief.
+func (f *filter) matchesAt(d *inventory.Device, at *inventory.Where) bool {
+	return f.matchesAllButText(d) && (f.q == "" || at.Holds(f.q, f.bareQ) || f.found(d))
 }
 
 // lowest is a heap of ids with the highest on top.
@@ -63,33 +79,37 @@ func (l *lowest) Pop() any {
 	return last
 }
 
-// pageOfMany is page, with the reasons read for those shown.
+// pageOfMany is page, with the reasons read for those shown as they are
+// written.
 func (x *Exporter) pageOfMany(m Many, f *filter, limit int, after string) deviceList {
-	l := deviceList{Devices: []inventory.Device{}}
+	l := deviceList{}
 	ids := make(lowest, 0, limit+2)
-	walk(m, f.q == "", func(d *inventory.Device) bool {
-		if !f.matches(d) {
-			return true
-		}
-		l.Total++
+	f.walk(m, func(d *inventory.Device) {
+		l.total++
 		if d.ID <= after || len(ids) > limit && d.ID >= ids[0] {
-			return true
+			return
 		}
 		heap.Push(&ids, d.ID)
 		if len(ids) > limit+1 {
 			heap.Pop(&ids)
 		}
-		return true
 	})
 	slices.Sort(ids)
-	for n, id := range ids {
-		if n == limit {
-			l.Next = base64.RawURLEncoding.EncodeToString([]byte(ids[n-1]))
-			break
+	if len(ids) > limit {
+		l.next = base64.RawURLEncoding.EncodeToString([]byte(ids[limit-1]))
+		ids = ids[:limit]
+	}
+	l.each = func(show func(*inventory.Device) error) error {
+		for _, id := range ids {
+			d, ok := x.agent.Device(id)
+			if !ok {
+				continue // merged or expired meanwhile
+			}
+			if err := show(&d); err != nil {
+				return err
+			}
 		}
-		if d, ok := x.agent.Device(id); ok {
-			l.Devices = append(l.Devices, complete(d))
-		}
+		return nil
 	}
 	return l
 }
@@ -101,15 +121,18 @@ type ranks struct {
 	ids   [nVerdicts][]string
 }
 
-func rank(m Many, brief bool, wanted func(*inventory.Device) bool) *ranks {
+// rank sorts what the filter selects; unasked leaves out what nobody asked
+// for.
+func rank(m Many, f *filter, unasked bool) *ranks {
 	r := &ranks{}
-	walk(m, brief, func(d *inventory.Device) bool {
-		if wanted(d) {
-			at := severity(worstVerdict(d))
-			r.ids[at] = append(r.ids[at], d.ID)
-			r.total++
+	worst := make(gravity)
+	f.walk(m, func(d *inventory.Device) {
+		at := worst.of(d)
+		if unasked && hidden(d, at) {
+			return
 		}
-		return true
+		r.ids[at] = append(r.ids[at], d.ID)
+		r.total++
 	})
 	return r
 }

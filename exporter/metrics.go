@@ -3,14 +3,14 @@ package exporter
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
-
-	"camcensus/internal/inventory"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 	"go.uber.org/zap"
 )
 
@@ -21,7 +21,9 @@ const (
 )
 
 // newMetricsHandler serves the agent's metrics and those of the process. One
-// bad series never costs the others.
+// bad series never costs the others. The series of single devices, which may
+// be ten thousand, are written straight as text behind the rest; who asks for
+// another format gets them by way of the library's parser.
 func newMetricsHandler(agent Agent, cache *sumCache, log *zap.Logger) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
@@ -33,11 +35,25 @@ func newMetricsHandler(agent Agent, cache *sumCache, log *zap.Logger) (http.Hand
 			return nil, err
 		}
 	}
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog:            zap.NewStdLog(log),
-		ErrorHandling:       promhttp.ContinueOnError,
-		MaxRequestsInFlight: maxScrapesInFlight,
-		Timeout:             scrapeTimeout,
+	o := promhttp.HandlerOpts{
+		ErrorLog: zap.NewStdLog(log), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapesInFlight,
+		Timeout: scrapeTimeout, DisableCompression: true,
+	}
+	series := &deviceSeries{agent, cache}
+	text := promhttp.HandlerFor(registry, o)
+	o.DisableCompression = false
+	other := promhttp.HandlerFor(prometheus.Gatherers{registry, series}, o)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if expfmt.NegotiateAccept(r.Header, expfmt.DefaultAcceptedFormats()...).FormatType() != expfmt.TypeTextPlain {
+			other.ServeHTTP(w, r)
+			return
+		}
+		out := &textWriter{ResponseWriter: w, compress: strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")}
+		text.ServeHTTP(out, r)
+		if out.status == http.StatusOK {
+			_ = series.write(out) // the client is gone: nobody is left to tell
+		}
+		out.close()
 	}), nil
 }
 
@@ -97,10 +113,6 @@ func (c *collector) ofDevices(s *Snapshot) []prometheus.Metric {
 	var made []prometheus.Metric
 	e := &emitter{descs: c.descs, out: func(m prometheus.Metric) { made = append(made, m) }}
 	e.totals(t)
-	makers, brands := knownNames(s)
-	for _, d := range t.series {
-		e.device(d, makers, brands)
-	}
 	e.gauge(nameDeviceSeriesDropped, float64(t.dropped))
 	c.counted, c.kept = t, made
 	return made
@@ -158,28 +170,5 @@ func (e *emitter) totals(t *sums) {
 	}
 	for k, n := range t.verdicts {
 		e.gauge(nameVerdicts, float64(n), k.policy, k.verdict, string(k.class))
-	}
-}
-
-// device gives the series that bear a device's id.
-func (e *emitter) device(d *inventory.Device, makers, brands names) {
-	e.gauge(nameDeviceInfo, 1, d.ID, addressLabel(d), macLabel(d), string(classLabel(d.Class)),
-		makers.label(d.Manufacturer), brands.label(d.Brand), modelLabel(d.Model), printable(d.Annotations.Location, maxLocationLabel))
-	e.time(nameDeviceFirstSeen, d.FirstSeen, d.ID)
-	e.time(nameDeviceLastSeen, d.LastSeen, d.ID)
-	e.time(nameDeviceReturned, d.Returned, d.ID)
-	for i := range d.Verdicts {
-		if v := &d.Verdicts[i]; v.Flagged() {
-			e.gauge(nameDeviceFlagged, 1, d.ID, v.Policy, v.Verdict, strconv.FormatBool(v.Excepted), string(d.State))
-		}
-	}
-	latest := make(map[string]time.Time, len(d.Exceptions))
-	for i := range d.Exceptions {
-		if x := &d.Exceptions[i]; x.Expires.After(latest[x.Policy]) {
-			latest[x.Policy] = x.Expires
-		}
-	}
-	for name, expires := range latest {
-		e.time(nameExceptionExpiry, expires, name, d.ID)
 	}
 }

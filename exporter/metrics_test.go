@@ -3,7 +3,9 @@ package exporter
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"net/http/httptest"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
@@ -173,20 +175,34 @@ type many []inventory.Device
 
 func (m many) Changes() uint64 { return uint64(len(m)) }
 
-func (m many) Each(show func(*inventory.Device) bool) {
+func (m many) EachBrief(show func(*inventory.Device) bool) {
 	var d inventory.Device
 	for i := range m {
-		if d = m[i]; !show(&d) {
+		d = m[i]
+		d.IPs, d.MACs, d.Exceptions = nil, nil, nil
+		if !show(&d) {
 			return
 		}
 		d = inventory.Device{} // it is there for the call only
 	}
 }
 
-func (m many) EachBrief(show func(*inventory.Device) bool) {
-	m.Each(func(d *inventory.Device) bool {
-		d.IPs, d.MACs, d.Exceptions = nil, nil, nil
-		return show(d)
+func (m many) EachAt(show func(*inventory.Device, *inventory.Where) bool) {
+	n := 0
+	m.EachBrief(func(d *inventory.Device) bool {
+		at := &inventory.Where{}
+		for _, text := range m[n].IPs {
+			if ip, err := netip.ParseAddr(text); err == nil {
+				at.IPs = append(at.IPs, ip)
+			}
+		}
+		for _, text := range m[n].MACs {
+			if mac, err := net.ParseMAC(text); err == nil {
+				at.MACs = append(at.MACs, [6]byte(mac))
+			}
+		}
+		n++
+		return show(d, at)
 	})
 }
 

@@ -103,11 +103,11 @@ func count(s *Snapshot) *sums {
 	for i := range s.Devices {
 		d := &s.Devices[i]
 		t.byID[i] = d
-		chosen.offer(d, c.add(d))
+		chosen.offer(d, c.add(d, false))
 	}
 	if s.Many != nil {
 		chosen.passing = true
-		s.Many.EachBrief(func(d *inventory.Device) bool { chosen.offer(d, c.add(d)); return true })
+		s.Many.EachBrief(func(d *inventory.Device) bool { chosen.offer(d, c.add(d, true)); return true })
 	}
 	c.into(t)
 	t.series, t.dropped = chosen.result()

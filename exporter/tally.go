@@ -33,10 +33,21 @@ type tally struct {
 	flagged  [][][flaggable][nStates][2]int // by policy, maker; the last is excepted
 	verdicts [][nVerdicts][nClasses]int     // by policy, of present and missing devices
 	worst    [nVerdicts]int                 // of present and missing devices
+	// forms are the verdicts that many devices share, read once. The keys
+	// hold them, so that the memory is not used for others meanwhile.
+	forms map[*policy.Verdict]*form
 }
 
+// form is one list of verdicts as a tally counts it.
+type form struct {
+	worst int
+	cells []formCell
+}
+
+type formCell struct{ policy, verdict, excepted int }
+
 func newTally(s *Snapshot, known names) *tally {
-	c := &tally{known: known, makerOf: make(map[string]int)}
+	c := &tally{known: known, makerOf: make(map[string]int), forms: make(map[*policy.Verdict]*form)}
 	for _, p := range s.Policies {
 		c.policies = append(c.policies, p.Name)
 	}
@@ -63,36 +74,54 @@ func (c *tally) maker(name string) int {
 	return i
 }
 
+// form reads the verdicts of a device; shared: other devices have the same
+// list of them.
+func (c *tally) form(verdicts []policy.Verdict, shared bool) *form {
+	if len(verdicts) == 0 {
+		return &noForm
+	}
+	if f, known := c.forms[&verdicts[0]]; known {
+		return f
+	}
+	f := &form{worst: nVerdicts - 1, cells: make([]formCell, 0, len(verdicts))}
+	for i := range verdicts {
+		v := &verdicts[i]
+		cell := formCell{policy: slices.Index(c.policies, v.Policy), verdict: severity(v.Verdict)}
+		if v.Excepted {
+			cell.excepted = 1
+		}
+		f.worst = min(f.worst, cell.verdict)
+		if cell.policy >= 0 {
+			f.cells = append(f.cells, cell)
+		}
+	}
+	if shared {
+		c.forms[&verdicts[0]] = f
+	}
+	return f
+}
+
+var noForm = form{worst: nVerdicts - 1}
+
 // add counts one device and returns its gravest severity.
-func (c *tally) add(d *inventory.Device) (worst int) {
+func (c *tally) add(d *inventory.Device, shared bool) (worst int) {
 	maker := c.maker(d.Manufacturer)
 	class := slices.Index(classes, classLabel(d.Class))
 	state := max(0, slices.Index(tallyStates[:], d.State))
 	c.devices[maker][class][state]++
-	worst = nVerdicts - 1
-	for i := range d.Verdicts {
-		v := &d.Verdicts[i]
-		verdict := severity(v.Verdict)
-		worst = min(worst, verdict)
-		p := slices.Index(c.policies, v.Policy)
-		if p < 0 {
-			continue
-		}
+	f := c.form(d.Verdicts, shared)
+	for _, v := range f.cells {
 		if d.State != inventory.Removed {
-			c.verdicts[p][verdict][class]++
+			c.verdicts[v.policy][v.verdict][class]++
 		}
-		if verdict < flaggable {
-			excepted := 0
-			if v.Excepted {
-				excepted = 1
-			}
-			c.flagged[p][maker][verdict][state][excepted]++
+		if v.verdict < flaggable {
+			c.flagged[v.policy][maker][v.verdict][state][v.excepted]++
 		}
 	}
 	if d.State != inventory.Removed {
-		c.worst[worst]++
+		c.worst[f.worst]++
 	}
-	return worst
+	return f.worst
 }
 
 // into writes what was counted under the labels.

@@ -175,13 +175,10 @@ func (v *overview) form(query url.Values, t *sums) {
 // Without a filter it leaves out what was removed and what nothing suggests
 // to be a camera.
 func (v *overview) list(t *sums, f *filter, query url.Values) {
-	wanted := func(d *inventory.Device) bool {
-		hidden := !v.Filter.Any && (d.State == inventory.Removed || worstVerdict(d) == policy.Unclassified)
-		return !hidden && f.matches(d)
-	}
+	unasked := !v.Filter.Any
 	var found []*inventory.Device
 	for _, d := range t.byID {
-		if wanted(d) {
+		if f.matches(d) && !(unasked && hidden(d, severity(worstVerdict(d)))) {
 			found = append(found, d)
 		}
 	}
@@ -189,7 +186,7 @@ func (v *overview) list(t *sums, f *filter, query url.Values) {
 	v.Total = len(found)
 	var many *ranks
 	if v.S.Many != nil {
-		many = rank(v.S.Many, f.q == "", wanted)
+		many = rank(v.S.Many, f, unasked)
 		v.Total = many.total
 	}
 	number, _ := strconv.Atoi(query.Get("page")) // anything but a number is the first page
@@ -226,6 +223,11 @@ func (v *overview) list(t *sums, f *filter, query url.Values) {
 	if end < v.Total {
 		v.Next = link(number + 1)
 	}
+}
+
+// hidden tells what the list leaves out unless it is asked for.
+func hidden(d *inventory.Device, worst int) bool {
+	return d.State == inventory.Removed || tallyVerdicts[worst] == policy.Unclassified
 }
 
 func sortForReaders(devices []*inventory.Device) {

@@ -20,7 +20,7 @@ func (a *Agent) Subscribe(ctx context.Context) <-chan exporter.StreamEvent {
 }
 
 // manyDevices is where a slice of all devices would cost too much memory.
-const manyDevices = 10000
+const manyDevices = 1000
 
 // Snapshot returns the present state; it never changes afterwards.
 func (a *Agent) Snapshot() *exporter.Snapshot {

@@ -51,6 +51,6 @@ func BenchmarkEach10000(b *testing.B) {
 	s, _ := crowd(b, 10000)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Each(func(*Device) bool { return true })
+		s.EachAt(func(*Device, *Where) bool { return true })
 	}
 }

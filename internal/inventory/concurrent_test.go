@@ -24,7 +24,7 @@ func TestConcurrentUse(t *testing.T) {
 			id := s.see(fmt.Sprintf("10.0.0.%d", n%100+1), fmt.Sprintf("44:19:b6:00:00:%02x", n%100), ev("http", 80, "server", fmt.Sprint(n))...).Device
 			s.camera(id, policy.Banned)
 		},
-		func(int) { s.Devices(); s.Each(func(*Device) bool { return true }) },
+		func(int) { s.Devices(); s.EachAt(func(*Device, *Where) bool { return true }) },
 		func(int) { s.Events(t.Context(), EventQuery{}); s.Chain(); s.Health(); s.EventCounts() },
 		func(n int) {
 			if n%20 == 0 {

@@ -174,7 +174,7 @@ func (i *Inventory) Created() time.Time {
 // Devices returns every device, oldest first. The slice and all it points to
 // are never changed again; the caller must not change them either. Above
 // Options.DetailLimit devices Reasons and Contradictions are left empty (use
-// Device for those), and Each spares the copy.
+// Device for those), and EachBrief spares the copy.
 func (i *Inventory) Devices() []Device {
 	i.mu.Lock()
 	defer i.mu.Unlock()

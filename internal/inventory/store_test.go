@@ -265,7 +265,7 @@ func TestHundredThousandDevices(t *testing.T) {
 	report(t, "start", time.Since(began), time.Second)
 	began = time.Now()
 	banned := 0
-	s.Each(func(d *Device) bool {
+	s.EachAt(func(d *Device, _ *Where) bool {
 		if d.Verdicts[0].Verdict == policy.Banned {
 			banned++
 		}

@@ -14,20 +14,11 @@ func (i *Inventory) Changes() uint64 {
 	return i.changes
 }
 
-// Each shows every device, oldest first, without Reasons and Contradictions,
-// until yield returns false. The device is yield's for the call only; yield
-// must not call the inventory.
-func (i *Inventory) Each(yield func(*Device) bool) {
-	i.walk(yield, func(e *entry, d *Device) { *d = i.public(e, false) })
-}
-
-// EachBrief is Each without addresses, MACs and exceptions: what counting
-// needs, and no allocation.
+// EachBrief shows every device, oldest first, without Reasons and
+// Contradictions, addresses, MACs and exceptions, until yield returns false:
+// what counting needs, and no allocation. The device is yield's for the call
+// only; yield must not call the inventory.
 func (i *Inventory) EachBrief(yield func(*Device) bool) {
-	i.walk(yield, i.brief)
-}
-
-func (i *Inventory) walk(yield func(*Device) bool, show func(*entry, *Device)) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	d := &Device{}
@@ -35,7 +26,7 @@ func (i *Inventory) walk(yield func(*Device) bool, show func(*entry, *Device)) {
 		if e.gone {
 			continue
 		}
-		if show(e, d); !yield(d) {
+		if i.brief(e, d); !yield(d) {
 			return
 		}
 	}

@@ -1,0 +1,98 @@
+package inventory
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+)
+
+// Where is at which addresses a device is, for those who walk over very many
+// and need the texts of few.
+type Where struct {
+	IPs  []netip.Addr // as Device has them: the latest first
+	MACs [][6]byte    // as Device has them: the lowest burned-in first
+
+	text []byte
+}
+
+// EachAt is EachBrief, with the device's addresses. Both are show's for the
+// call only.
+func (i *Inventory) EachAt(show func(*Device, *Where) bool) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	d, w := &Device{}, &Where{}
+	for _, e := range i.order {
+		if e.gone {
+			continue
+		}
+		i.brief(e, d)
+		if w.fill(e); !show(d, w) {
+			return
+		}
+	}
+}
+
+func (w *Where) fill(e *entry) {
+	w.IPs, w.MACs = w.IPs[:0], w.MACs[:0]
+	bindings := e.latest()
+	for _, b := range bindings {
+		if (b.live || len(bindings) == 1) && len(w.IPs) < maxBindings {
+			w.IPs = append(w.IPs, b.ip)
+		}
+	}
+	if len(w.IPs) == 0 && len(bindings) > 0 {
+		w.IPs = append(w.IPs, bindings[0].ip)
+	}
+	for _, m := range e.macs {
+		w.MACs = append(w.MACs, m)
+	}
+}
+
+// Holds tells whether the text of an address or a MAC holds q, in lower case,
+// or a MAC's digits alone hold digits; an empty one is not looked for.
+func (w *Where) Holds(q, digits string) bool {
+	if strings.Trim(q, "0123456789abcdef.:%") == "" && q != "" {
+		for _, ip := range w.IPs {
+			if w.text = ip.AppendTo(w.text[:0]); bytes.Contains(w.text, []byte(q)) {
+				return true
+			}
+		}
+		for _, m := range w.MACs {
+			if w.text = appendMAC(w.text[:0], m, ":"); bytes.Contains(w.text, []byte(q)) {
+				return true
+			}
+		}
+	}
+	if digits == "" {
+		return false
+	}
+	for _, m := range w.MACs {
+		if w.text = appendMAC(w.text[:0], m, ""); bytes.Contains(w.text, []byte(digits)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Texts are the first address and the first MAC, "" where there is none.
+func (w *Where) Texts() (ip, mac string) {
+	if len(w.IPs) > 0 {
+		ip = w.IPs[0].String()
+	}
+	if len(w.MACs) > 0 {
+		mac = string(appendMAC(nil, w.MACs[0], ":"))
+	}
+	return ip, mac
+}
+
+// appendMAC appends a MAC's text, its octets parted by between.
+func appendMAC(b []byte, m [6]byte, between string) []byte {
+	const digits = "0123456789abcdef"
+	for n, octet := range m {
+		if n > 0 {
+			b = append(b, between...)
+		}
+		b = append(b, digits[octet>>4], digits[octet&15])
+	}
+	return b
+}
