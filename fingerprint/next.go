@@ -122,6 +122,7 @@ var steps = []func(*plan) (Question, bool){
 	(*plan).login,
 	(*plan).vendor,
 	(*plan).otherWeb,
+	(*plan).onvifBlind,
 	(*plan).onvifOpen,
 	(*plan).favicon,
 }

@@ -223,6 +223,12 @@ func (p *plan) cameraLike() bool {
 	})
 }
 
+// nameless: nothing tells who made the host or what it is.
+func (p *plan) nameless() bool {
+	id := &p.st.Identity
+	return id.Manufacturer == "" && (id.Class == "" || id.Class == ClassUnknown)
+}
+
 // IsCameraClass tells whether the class is that of a camera or its like.
 func IsCameraClass(c Class) bool { return slices.Contains(cameraClasses, c) }
 

@@ -162,6 +162,18 @@ func (p *plan) onvifDevice() (Question, bool) {
 	return q, true
 }
 
+// onvifBlind asks a web server whose page says nothing of what the host is: a
+// camera need not tell before it is asked.
+func (p *plan) onvifBlind() (Question, bool) {
+	q, ok := p.server()
+	if !ok || p.cameraLike() || !p.nameless() {
+		return Question{}, false
+	}
+	q.Probe, q.Path = "onvif", onvifPath+"#"+onvifDevice
+	q.Why = "nothing tells what this is, and a camera would answer this"
+	return q, p.askable(q)
+}
+
 // onvifOpen goes on with what the standard opens to anyone, once it is plain
 // that ONVIF is spoken there.
 func (p *plan) onvifOpen() (Question, bool) {

@@ -81,8 +81,8 @@ func TestQuestionsFollowTheEvidence(t *testing.T) {
 		want  string
 	}{
 		"a host merely sighted, all closed": {State{}, refused, "http:80/ https:443/ rtsp:554/ http:8080/ http:8000/"},
-		"a host merely sighted, a web page": {State{}, answers(200, 80), "http:80/ tls:443 rtsp:554/ favicon:80/favicon.ico"},
-		"a sweep has found the ports":       {State{Ports: []uint16{8080}, Swept: true}, answers(200, 8080), "http:8080/ favicon:8080/favicon.ico"},
+		"a host merely sighted, a web page": {State{}, answers(200, 80), "http:80/ tls:443 rtsp:554/ onvif:80/onvif/device_service#GetDeviceInformation favicon:80/favicon.ico"},
+		"a sweep has found the ports":       {State{Ports: []uint16{8080}, Swept: true}, answers(200, 8080), "http:8080/ onvif:8080/onvif/device_service#GetDeviceInformation favicon:8080/favicon.ico"},
 		"a private SDK's port is left alone": {State{Ports: []uint16{37777, 34567, 9000}, Swept: true},
 			answers(200), ""},
 		"SADP names the ports": {
@@ -101,14 +101,14 @@ func TestQuestionsFollowTheEvidence(t *testing.T) {
 			State{Swept: true, Evidence: []Evidence{field("mdns", "service", "_rtsp._tcp"), field("mdns", "port", "8554"), field("mdns", "service", "_http._tcp"), field("mdns", "port", "88")}},
 			refused, "http:88/ rtsp:8554/"},
 		"a page inside TLS alone": {State{Ports: []uint16{443}, Swept: true}, answers(200, 443),
-			"https:443/ favicons:443/favicon.ico"},
+			"https:443/ onvifs:443/onvif/device_service#GetDeviceInformation favicons:443/favicon.ico"},
 		"TLS on a port taken for plain": {State{Ports: []uint16{9443}, Swept: true},
 			func(q Question) Asked {
 				if q.Probe == "http" {
 					return Asked{Open: true, Answered: true, Failure: FailedTLS, Requests: 1}
 				}
 				return answers(200, 9443)(q)
-			}, "http:9443/ https:9443/ favicons:9443/favicon.ico"},
+			}, "http:9443/ https:9443/ onvifs:9443/onvif/device_service#GetDeviceInformation favicons:9443/favicon.ico"},
 		"an Axis banner unlocks Axis's path": {
 			State{Swept: true, Ports: []uint16{80}, Evidence: []Evidence{field("http", "realm", "AXIS_00A1B2C3D4E5")}, Identity: Identity{Manufacturer: "Axis"}},
 			answers(401, 80), "http:80/ http:80/axis-cgi/basicdeviceinfo.cgi"},
