@@ -39,6 +39,9 @@ type Sighting struct {
 	Path      string
 	Raw       []byte
 	Truncated bool
+	// Part counts the devices that one datagram names, from 0: a recorder
+	// answers for its cameras too.
+	Part int
 
 	// Solicited is true only for an answer to a question put to this host
 	// alone: a TCP connection we opened, or a unicast datagram whose answer

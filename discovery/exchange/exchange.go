@@ -69,6 +69,7 @@ type Heard struct {
 	Token     string // the token that it repeats, "" for none
 	Announced bool
 	Departed  bool
+	Part      int // see discovery.Sighting
 	// Hosts are the addresses that the answer gives for the host it is about.
 	// Where the sender is none of them it speaks for another (an mDNS
 	// reflector).
@@ -198,7 +199,7 @@ func (s *Source) deliver(d discovery.Datagram, raw []byte, asked *asked, sink di
 		}
 		sink(discovery.Sighting{
 			Time: d.Time, Source: s.board.source, Interface: place, IP: ip, Port: d.From.Port(),
-			Kind: h.Kind, Raw: h.Raw, Solicited: solicited,
+			Kind: h.Kind, Raw: h.Raw, Part: h.Part, Solicited: solicited,
 			Announced: h.Announced, Departed: h.Departed,
 		})
 	}

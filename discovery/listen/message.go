@@ -105,7 +105,7 @@ func datagramWords(f *packet.Frame, ci discovery.CaptureInfo) []word {
 	var out []word
 	for _, h := range list {
 		s := base
-		s.Kind, s.Raw = h.Kind, h.Raw
+		s.Kind, s.Raw, s.Part = h.Kind, h.Raw, h.Part
 		// An announcement is said to all; an answer to another's question is
 		// none.
 		s.Announced, s.Departed = h.Announced && toAll(f.To), h.Departed

@@ -104,7 +104,9 @@ func Hear(raw []byte) []exchange.Heard {
 	for n, part := range Split(raw) {
 		m := e.Matches[n]
 		key := strings.Join([]string{m.EPR, strings.Join(m.Types, " "), strings.Join(m.Scopes, " "), strings.Join(m.XAddrs, " ")}, "\n")
-		list = append(list, e.heard(part, key))
+		h := e.heard(part, key)
+		h.Part = n
+		list = append(list, h)
 	}
 	return list
 }

@@ -42,7 +42,7 @@ func (a *Agent) take(s discovery.Sighting) {
 	unasked := a.claimsExcluded(scope, s.IP, evidence) || scope.Claimed(s.IP)
 	seen := a.inventory.Observe(inventory.Observation{
 		Time: s.Time, Source: s.Source, Interface: s.Interface, IP: s.IP, MAC: s.MAC,
-		Kind: s.Kind, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
+		Kind: s.Kind, Part: s.Part, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
 		Reachability: reach, SwitchPort: a.ports.of(s.MAC), Departed: s.Departed, Solicited: s.Solicited,
 	})
 	a.progress.sighted(seen.Device)

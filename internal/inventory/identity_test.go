@@ -519,3 +519,68 @@ func TestTwoCertificatesOfOneHost(t *testing.T) {
 		t.Error("a host with two certificates became two")
 	}
 }
+
+// A recorder answers WS-Discovery for its cameras in one datagram: what comes
+// first, ARP or the answer, changes nothing.
+func TestARecorderAndTheCamerasThatItAnswersForAreDevicesOfTheirOwn(t *testing.T) {
+	const own, foreign = "cea94000-fb96-11b3-8260-00408c000001", "cea94000-fb96-11b3-8260-44a642000002"
+	arp := func(s *site) { s.see("10.0.0.1", macA) }
+	answer := func(hw string) func(*site) {
+		return func(s *site) {
+			at := s.clock.now()
+			for part, uuid := range []string{own, foreign} {
+				o := Observation{Time: at, Source: "wsd", Interface: "eth0", Kind: "wsd", IP: ip("10.0.0.1"), Part: part, Evidence: ev("wsd", 3702, "epr", uuid, "scope.hardware", uuid[len(uuid)-1:])}
+				if hw != "" {
+					o.MAC = mac(hw)
+				}
+				s.Observe(o)
+			}
+		}
+	}
+	heard, captured := answer(""), answer(macA)
+	for name, order := range map[string][]func(*site){
+		"ARP first": {arp, heard, heard}, "answer first": {heard, arp, heard}, "captured too": {heard, captured, arp, captured, heard},
+		"captured first": {captured, heard, arp}, "captured after ARP": {arp, captured, heard},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, Options{})
+			for range 2 {
+				for _, step := range order {
+					step(s)
+				}
+				s.end(lan)
+			}
+			s.want(2)
+			a := s.see("10.0.0.1", macA).Device
+			for _, d := range s.Devices() {
+				want := "2 " + foreign
+				if d.ID == a {
+					want = "1 " + own
+				}
+				if got := s.values(d.ID); got != want {
+					t.Errorf("%s: %q", d.ID, got)
+				}
+			}
+		})
+	}
+}
+
+// A camera names the MAC of its cable and speaks through its Wi-Fi module.
+func TestADeviceThatNamesItsOtherMACIsOneDevice(t *testing.T) {
+	wsd := ev("wsd", 3702, "epr", "cea94000-fb96-11b3-8260-44a642000002", "mac", "44:a6:42:00:00:02")
+	for name, order := range map[string][]string{
+		"heard first": {"", macA}, "captured first": {macA, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, Options{})
+			for _, hw := range order {
+				s.see("10.0.0.1", hw, wsd...)
+				s.see("10.0.0.1", macA)
+			}
+			s.want(1)
+			if d := s.Devices()[0]; !slices.Contains(d.MACs, macA) {
+				t.Errorf("%v", d.MACs)
+			}
+		})
+	}
+}

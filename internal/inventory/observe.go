@@ -19,6 +19,7 @@ type Observation struct {
 	MAC       net.HardwareAddr // as the network shows it; nil when it does not
 	Kind      string           // record kind, "" when the packet merely showed life
 	Evidence  []fingerprint.Evidence
+	Part      int              // which of the devices that one datagram names, from 0
 	Record    discovery.Record // the bytes, kept when they make a device flagged
 	Hostname  string
 	// Reachability is ip or layer2; "" leaves what is known.

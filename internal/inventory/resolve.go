@@ -82,7 +82,7 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 	if known != nil && known != e && i.mayMerge(e, known, ids, o.Solicited) {
 		e = i.merge(e, known, o.Time, "", "same serial or endpoint")
 	}
-	if x := i.provisional(o, e); x != nil {
+	if x := i.provisional(o, ids, e); x != nil {
 		e = i.merge(e, x, o.Time, "", "address "+o.IP.String()+" is at "+ids.mac.String())
 	}
 	return e, false
@@ -190,8 +190,8 @@ func (i *Inventory) contradiction(e *entry, b *binding, o *Observation, ids *ide
 			if ev.Field == "sha256" && !ids.mac.zero() {
 				continue // one host may well have two certificates
 			}
-			if ev.Port != it.Port {
-				worst = max(worst, otherPort)
+			if ev.Port != it.Port || o.Part > 0 {
+				worst = max(worst, otherPort) // a recorder's cameras share its port too
 			} else if ev.Field != "sha256" && !it.history {
 				return samePort
 			}
@@ -246,7 +246,7 @@ func (i *Inventory) behind(e *entry, o *Observation, ids *identities) *entry {
 		return nil
 	}
 	for _, other := range i.at(o.IP) {
-		if ob := other.liveAt(o.IP); other != e && ob != nil && ob.mac == ids.mac && other.sibling &&
+		if ob := other.liveAt(o.IP); other != e && ob != nil && (ob.mac == ids.mac || ob.mac.zero()) && other.sibling &&
 			(i.holdsKey(other, ids) || !ids.any() && i.speaksOn(other, ob, o)) {
 			return other
 		}
@@ -336,7 +336,7 @@ func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
 		return nil
 	}
 	x := i.macless(o.IP)
-	if x == nil || x.burnedIn() || len(x.macs) > 0 || x.state != Present || i.contradiction(x, x.liveAt(o.IP), o, ids) != noConflict {
+	if x == nil || len(x.macs) > 0 && !i.holdsKey(x, ids) || x.state != Present || i.contradiction(x, x.liveAt(o.IP), o, ids) != noConflict {
 		return nil
 	}
 	if x.named() && ids.beyond() && !i.holdsKey(x, ids) {
@@ -346,11 +346,16 @@ func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
 	return x
 }
 
-// provisional is a device that this cycle made of the address alone, before
-// its MAC was seen.
-func (i *Inventory) provisional(o *Observation, e *entry) *entry {
+// provisional is a device that this cycle made of the address alone, or of
+// what it said of itself there, before its MAC was seen.
+func (i *Inventory) provisional(o *Observation, ids *identities, e *entry) *entry {
 	x := i.macless(o.IP)
-	if x == nil || x == e || len(x.macs) > 0 || x.first < i.cycleStart.UnixNano() || x.sibling || i.apart[pair(e.id, x.id)] {
+	if known := i.byKey(ids, false); known != nil && !known.sibling && known.heardOnly(o.IP) {
+		x = known
+	} else if x != nil && len(x.macs) > 0 {
+		return nil
+	}
+	if x == nil || x == e || x.first < i.cycleStart.UnixNano() || i.apart[pair(e.id, x.id)] {
 		return nil
 	}
 	if x.named() && len(o.MAC) == 0 {
@@ -359,9 +364,16 @@ func (i *Inventory) provisional(o *Observation, e *entry) *entry {
 	return x
 }
 
+// heardOnly: the device spoke from the address, and the network showed no MAC
+// of it anywhere.
+func (e *entry) heardOnly(ip netip.Addr) bool {
+	return slices.ContainsFunc(e.bindings, func(b binding) bool { return b.ip == ip }) &&
+		!slices.ContainsFunc(e.bindings, func(b binding) bool { return !b.mac.zero() })
+}
+
 func (i *Inventory) macless(ip netip.Addr) *entry {
 	for _, x := range i.at(ip) {
-		if b := x.liveAt(ip); b != nil && b.mac.zero() {
+		if b := x.liveAt(ip); b != nil && b.mac.zero() && !x.sibling {
 			return x
 		}
 	}
