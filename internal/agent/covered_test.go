@@ -50,3 +50,21 @@ func TestAScanOfARoutedNetworkWhereNobodyAnswersIsBlind(t *testing.T) {
 		}
 	}
 }
+
+// A camera that has only a link-local IPv6 address stands on the wire whose
+// whole IPv4 network was named; of a part of the wire it is a neighbour.
+func TestALinkLocalHostOfAWholeNamedWireIsNoNeighbour(t *testing.T) {
+	iface := discovery.Interface{Name: "cam0", Prefixes: []netip.Prefix{netip.MustParsePrefix("10.77.0.2/24"), netip.MustParsePrefix("fe80::2/64")}}
+	for network, want := range map[string]bool{"10.77.0.0/24": false, "10.77.0.0/16": false, "10.77.0.0/28": true} {
+		scope := &discovery.Scope{Interfaces: []discovery.Interface{iface},
+			Networks: []discovery.Network{{Prefix: netip.MustParsePrefix(network), Interface: "cam0", Connected: true}}}
+		a := &Agent{wire: discovery.NewWire(scope, discovery.WireOptions{Log: zap.NewNop()})}
+		if got := a.Neighbour(inventory.Device{IPs: []string{"fe80::4e99:e8ff:fe00:53"}, Interface: "cam0"}); got != want {
+			t.Errorf("%s: link-local: neighbour is %v", network, got)
+		}
+		elsewhere := inventory.Device{IPs: []string{"fe80::4e99:e8ff:fe00:53"}, Interface: "cam1"}
+		if !a.Neighbour(elsewhere) {
+			t.Errorf("%s: a host of another wire is no neighbour", network)
+		}
+	}
+}

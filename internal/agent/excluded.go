@@ -49,7 +49,9 @@ func excludesIPv4(scope *discovery.Scope, iface string) bool {
 
 // Neighbour tells whether a device stands beside the scope: none of its
 // addresses is in scope, and one belongs to a network of the machine's own
-// interfaces, so that it is no stray from elsewhere.
+// interfaces, so that it is no stray from elsewhere. Where the scope has all
+// IPv4 networks of an interface, a host that is known by a link-local IPv6
+// address alone stands on that very wire and beside nothing.
 func (a *Agent) Neighbour(d inventory.Device) bool {
 	scope, own := a.wire.Scope(), false
 	for _, s := range d.IPs {
@@ -61,10 +63,28 @@ func (a *Agent) Neighbour(d inventory.Device) bool {
 			return false
 		}
 		for _, i := range scope.Interfaces {
-			own = own || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
+			own = own || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Contains(ip) }) &&
+				!(ip.Is6() && ip.IsLinkLocalUnicast() && i.Name == d.Interface && wholeIPv4(scope, i))
 		}
 	}
 	return own
+}
+
+// wholeIPv4 tells whether every IPv4 network of an interface is in scope.
+func wholeIPv4(scope *discovery.Scope, i discovery.Interface) bool {
+	any := false
+	for _, p := range i.Prefixes {
+		if !p.Addr().Is4() {
+			continue
+		}
+		any = true
+		if !slices.ContainsFunc(scope.Networks, func(n discovery.Network) bool {
+			return n.Interface == i.Name && n.Prefix.Bits() <= p.Bits() && n.Prefix.Contains(p.Addr())
+		}) {
+			return false
+		}
+	}
+	return any
 }
 
 // exclusionNotes say where an exclusion by IPv4 address keeps IPv6 hosts from
