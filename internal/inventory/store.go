@@ -47,7 +47,9 @@ type store struct {
 	cancel   context.CancelFunc
 	corrupt  chan error
 
-	health Health // guarded by the inventory's lock
+	last   written // the files after our last write
+	health Health  // guarded by the inventory's lock, as is mishap
+	mishap string  // what befell the file, for as long as the agent runs
 }
 
 // Health is how the store fares.
@@ -74,8 +76,8 @@ func (i *Inventory) Health() Health {
 	if st, err := os.Stat(i.store.path); err == nil {
 		h.Bytes = st.Size()
 	}
-	if h.Problem == "" && h.SetAside != "" {
-		h.Problem = "a corrupt inventory was set aside as " + h.SetAside + ": its history is there only"
+	if h.Problem == "" {
+		h.Problem = i.store.mishap
 	}
 	return h
 }
@@ -218,6 +220,8 @@ func (s *store) connect(ctx context.Context) error {
 	if s.read, err = openReader(s.path, ""); err != nil {
 		s.write.Close()
 	}
+	s.last = written{}
+	s.noteWritten()
 	return err
 }
 
@@ -283,16 +287,31 @@ func takeLock(dir string) (*os.File, error) {
 // setAside puts a corrupt file where nobody writes and an expert may read.
 func (s *store) setAside(why error) error {
 	s.disconnect()
-	aside := s.path + ".corrupt-" + s.inv.now().Format("20060102T150405Z")
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Rename(s.path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("set the corrupt file aside: %w", err)
-		}
+	aside, err := s.moveAside()
+	if err != nil {
+		return fmt.Errorf("set the corrupt file aside: %w", err)
 	}
 	s.health.SetAside = aside
 	s.health.Errors++
+	s.mishap = "a corrupt inventory was set aside as " + aside + ": its history is there only"
 	s.inv.log.Error("inventory corrupt: set aside, a new one begins", zap.String("path", s.path), zap.String("aside", aside), zapErr(why))
 	return nil
+}
+
+// moveAside gives what lies at the store's place another name, which it
+// returns; "" where nothing lies there.
+func (s *store) moveAside() (string, error) {
+	aside, moved := s.path+".corrupt-"+s.inv.now().Format("20060102T150405Z"), ""
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		err := os.Rename(s.path+suffix, aside+suffix)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", err
+		}
+		if err == nil && suffix == "" {
+			moved = aside
+		}
+	}
+	return moved, nil
 }
 
 // isCorrupt tells damage (SQLITE_CORRUPT, SQLITE_NOTADB) from other trouble.

@@ -136,11 +136,12 @@ func TestCorruptFileIsSetAside(t *testing.T) {
 func TestDamageFoundWhileRunning(t *testing.T) {
 	o := Options{Dir: t.TempDir()}
 	s := newSite(t, o)
-	a := s.see("10.0.0.1", macA).Device
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device
 	s.camera(a, policy.Banned)
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
+	s.forgetEvidence()
 	length, head := s.Chain()
 	s.store.corrupt <- errIntegrity
 	for s.Health().SetAside == "" {
@@ -157,6 +158,9 @@ func TestDamageFoundWhileRunning(t *testing.T) {
 	s = reopen(t, s, o)
 	if got, _ := s.Chain(); got != length+1 || len(s.Devices()) != 1 {
 		t.Errorf("chain %d, %d devices", got, len(s.Devices()))
+	}
+	if got := s.values(a); !strings.Contains(got, "App-webs/") {
+		t.Errorf("evidence that could still be read is %q", got)
 	}
 }
 

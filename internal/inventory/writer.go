@@ -130,6 +130,8 @@ func (s *store) run() {
 	wait := retryFirst
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
+	guard := time.NewTicker(guardEvery)
+	defer guard.Stop()
 	due := false // the timer runs: what comes in meanwhile does not put it off
 	for {
 		var asked []waiter
@@ -144,6 +146,7 @@ func (s *store) run() {
 			due = false
 		case w := <-s.waiting:
 			asked = append(asked, s.queued(w))
+		case <-guard.C:
 		case why := <-s.corrupt:
 			s.begin(why)
 		case <-s.stop:
@@ -170,6 +173,12 @@ func (s *store) flush(asked []waiter) (err error) {
 	if err := s.reconnect(); err != nil {
 		s.inv.mu.Lock()
 		s.failed("open", err)
+		s.inv.mu.Unlock()
+		return err
+	}
+	if err := s.guard(); err != nil {
+		s.inv.mu.Lock()
+		s.failed("guard", err)
 		s.inv.mu.Unlock()
 		return err
 	}
@@ -326,6 +335,7 @@ func (s *store) commit(b *batch) error {
 	if err != nil {
 		return err
 	}
+	defer s.noteWritten()
 	defer tx.Rollback()
 	if err := writeRows(ctx, tx, b.rows); err != nil {
 		return err
@@ -441,6 +451,7 @@ func (s *store) begin(why error) {
 	i := s.inv
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	s.salvage()
 	if err := s.setAside(why); err != nil {
 		s.failed("set aside", err)
 		return
@@ -467,7 +478,7 @@ func (s *store) begin(why error) {
 		s.putMerge(u)
 	}
 	for _, e := range i.devices {
-		e.coldDirty = e.cold != nil
+		e.coldDirty = e.cold != nil || e.packed != nil
 		i.enqueue(e)
 	}
 	s.ring()

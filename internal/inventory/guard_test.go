@@ -1,0 +1,160 @@
+package inventory
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
+)
+
+// TestStoreTouchedByAnother: what another program does to the files of a running
+// agent is noticed by the next write, and no device and no verdict is lost. Where the
+// file itself is still open, no event and no evidence is lost either.
+func TestStoreTouchedByAnother(t *testing.T) {
+	other := t.TempDir()
+	o := newSite(t, Options{Dir: other})
+	o.camera(o.see("10.9.9.9", macC, ev("http", 80, "server", "Dahua")...).Device, policy.Banned)
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := os.ReadFile(filepath.Join(other, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		touch func(t *testing.T, dir, file string) error
+		whole bool // every event is still there
+		quiet bool // nothing is wrong
+	}{
+		"deleted":          {touch: func(_ *testing.T, _, file string) error { return os.Remove(file) }, whole: true},
+		"deleted with all": {touch: func(_ *testing.T, dir, _ string) error { return os.RemoveAll(dir) }, whole: true},
+		"log deleted":      {touch: func(_ *testing.T, _, file string) error { return os.Remove(file + "-wal") }, whole: true},
+		"replaced":         {touch: func(_ *testing.T, _, file string) error { return replaceFile(file, foreign) }, whole: true},
+		"cut":              {touch: func(_ *testing.T, _, file string) error { return os.Truncate(file, 5000) }},
+		"emptied":          {touch: func(_ *testing.T, _, file string) error { return os.Truncate(file, 0) }},
+		"overwritten": {touch: func(_ *testing.T, _, file string) error {
+			return overwrite(file, []byte(strings.Repeat("noise ", 1<<15)))
+		}},
+		"overwritten by like": {touch: func(_ *testing.T, _, file string) error { return overwrite(file, foreign) }},
+		"only touched":        {touch: func(_ *testing.T, _, file string) error { return os.Chtimes(file, start, start) }, whole: true, quiet: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Dir: filepath.Join(t.TempDir(), "state")}
+			s := newSite(t, o)
+			a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device
+			s.camera(a, policy.Banned)
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.store.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+				t.Fatal(err)
+			}
+			s.see("10.0.0.2", macB, ev("http", 80, "server", "nginx")...)
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			s.forgetEvidence()
+			length, head := s.Chain()
+			if err := c.touch(t, o.Dir, s.store.path); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Annotate(a, AnnotationPatch{Note: ptr("after")}, "alice"); err != nil {
+				t.Fatal(err)
+			}
+			if h := s.Health(); c.quiet == (h.Problem != "") || c.quiet == (h.Errors > 0) {
+				t.Errorf("%+v", h)
+			}
+			s = reopen(t, s, o)
+			v, err := s.Verify(t.Context(), head, length)
+			if err != nil || !v.OK() || c.whole != (v.Base == 0) {
+				t.Errorf("%+v %v", v, err)
+			}
+			if d := s.device(a); len(s.Devices()) != 2 || d.Annotations.Note != "after" || d.Verdicts[0].Verdict != policy.Banned {
+				t.Errorf("%+v of %d", d, len(s.Devices()))
+			}
+			if got := s.values(a); c.whole && !strings.Contains(got, "App-webs/") {
+				t.Errorf("its evidence is %q", got)
+			}
+		})
+	}
+}
+
+// forgetEvidence leaves evidence on disk only.
+func (s *site) forgetEvidence() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.devices {
+		s.cool(e)
+	}
+}
+
+func replaceFile(path string, content []byte) error {
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+func overwrite(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
+}
+
+// TestAnotherAgentKeepsWhatItTook: where the directory was emptied and another
+// agent has begun in it, the first leaves it alone, and says so.
+func TestAnotherAgentKeepsWhatItTook(t *testing.T) {
+	o := Options{Dir: filepath.Join(t.TempDir(), "state")}
+	s := newSite(t, o)
+	a := s.see("10.0.0.1", macA).Device
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(o.Dir); err != nil {
+		t.Fatal(err)
+	}
+	other := newSite(t, o)
+	other.camera(other.see("10.0.0.2", macB).Device, policy.Banned)
+	if err := other.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Annotate(a, AnnotationPatch{Note: ptr("n")}, "alice"); !errors.Is(err, ErrDeferred) || !errors.Is(err, ErrLocked) {
+		t.Errorf("got %v", err)
+	}
+	if h := s.Health(); !strings.Contains(h.Problem, "another camcensus") {
+		t.Errorf("%+v", h)
+	}
+	other = reopen(t, other, o)
+	if list := other.Devices(); len(list) != 1 || list[0].MACs[0] != macB {
+		t.Errorf("the other agent's devices: %+v", list)
+	}
+}
+
+// TestVerdictStandsWhereItsEvidenceIsLost: judging anew takes nothing from a
+// device of which nothing can be read any more.
+func TestVerdictStandsWhereItsEvidenceIsLost(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+		return fingerprint.Identity{Class: fingerprint.ClassUnknown}, nil
+	}}
+	s := newSite(t, o)
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device
+	s.camera(a, policy.Banned)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store.write.Exec("DELETE FROM evidence"); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s, o)
+	s.Rejudge()
+	if d := s.device(a); d.Class != fingerprint.ClassCamera || len(d.Verdicts) != 1 || d.Verdicts[0].Verdict != policy.Banned {
+		t.Errorf("%+v", d)
+	}
+}
