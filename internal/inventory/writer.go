@@ -176,14 +176,14 @@ func (s *store) flush(asked []waiter) (err error) {
 		s.inv.mu.Unlock()
 		return err
 	}
-	if err := s.guard(); err != nil {
-		s.inv.mu.Lock()
-		s.failed("guard", err)
-		s.inv.mu.Unlock()
-		return err
-	}
 	for {
 		asked = append(asked, s.newWaiters()...)
+		if err := s.guard(); err != nil {
+			s.inv.mu.Lock()
+			s.failed("guard", err)
+			s.inv.mu.Unlock()
+			return err
+		}
 		b := s.take()
 		if b == nil {
 			return nil
