@@ -67,7 +67,7 @@ var definitions = []definition{
 	{nameSiteInfo, "The site this agent serves; always 1.", []string{"site"}},
 	{nameDevices, "Devices in the inventory.", []string{"class", "manufacturer", "state"}},
 	{nameUnclassifiedHosts, "Present and missing hosts that nothing suggests to be a camera and nothing identifies; in no verdict total.", nil},
-	{nameUnassessedChannels, "Channels that recorders declare less those matched to a device: cameras nobody could look at.", nil},
+	{nameUnassessedChannels, "Channels that recorders declare less the cameras seen at a recorder's own address: at most so many cameras nobody could look at.", nil},
 	{nameRecorderChannelsUnknown, "Recorders that do not say how many channels they have.", nil},
 	{nameFlaggedDevices, "Devices with the verdict banned or suspected under a policy.", []string{"policy", "manufacturer", "verdict", "state", "excepted"}},
 	{nameVerdicts, "Present and missing devices by verdict.", []string{"policy", "verdict", "class"}},

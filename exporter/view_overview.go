@@ -325,7 +325,7 @@ func (f *frame) blindSpots() []string {
 		}
 	}
 	if s.Unassessed > 0 {
-		said = append(said, f.T("Channels of recorders that match no device, so that the cameras behind them were not seen: %s", f.Number(s.Unassessed)))
+		said = append(said, f.T("Cameras behind recorders that were not seen, at most (a recorder does not say which of its channels are cameras found elsewhere): %s", f.Number(s.Unassessed)))
 	}
 	if s.ChannelsUnknown > 0 {
 		said = append(said, f.T("Recorders that do not say how many channels they have: %s", f.Number(s.ChannelsUnknown)))

@@ -6,7 +6,10 @@ import (
 )
 
 // Unassessed counts the channels that recorders declare, less the cameras
-// that a recorder's own address relays, and the recorders that do not say.
+// that a recorder's own address relays, and the recorders that do not say. It
+// is the most that nobody could look at: without a login no recorder says
+// which cameras its channels are, so one that was found elsewhere on the
+// network still counts.
 func Unassessed(devices []inventory.Device) (channels, silent int) {
 	left := map[string]int{} // channels, by a recorder's latest address
 	for i := range devices {
