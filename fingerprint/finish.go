@@ -200,6 +200,8 @@ func (s *state) addressReason(a addressSign, grade strength) Reason {
 	switch {
 	case m.sellsOthers(""):
 		text += " That firm sells other makers' devices under its own label, so the address does not tell who made this one."
+	case m.makes == "other":
+		text += " That firm is not known for cameras, but the address alone does not tell what this is."
 	case m.makes != "cameras":
 		text += " That firm makes much besides cameras, so the address alone does not tell what this is."
 	}

@@ -20,7 +20,7 @@ func (r *Reason) In(lang string) string {
 		return text
 	}
 	seen := "Vu\u00a0: " + fieldInFrench(r.Source, r.Field)
-	if r.Field != "body" {
+	if r.Field != "body" && r.Value != "" {
 		seen += ", «\u00a0" + r.Value + "\u00a0»"
 	}
 	return seen + ". " + r.meansInFrench()

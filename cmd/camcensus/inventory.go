@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -184,7 +185,7 @@ func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) e
 		fmt.Fprintf(&b, "determined by %s on %s (%s): made by %s. %s\n", det.By, det.Date.Format(time.DateOnly), det.Basis, det.Manufacturer, det.Note)
 	}
 	for _, v := range d.Verdicts {
-		fmt.Fprintf(&b, "\n%s: %s\n  %s\n", v.Policy, v.Verdict, v.Text)
+		fmt.Fprintf(&b, "\n%s: %s\n  %s\n", v.Policy, v.Verdict, cmp.Or(v.Text, "The words of this finding are not kept, since they may name a person."))
 	}
 	b.WriteString("\nwhat was seen, and what it means\n")
 	for _, r := range d.Reasons {

@@ -235,7 +235,7 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity, texts []stri
 	for n := range c.reasons {
 		c.reasons[n].Value = i.intern(clip(c.reasons[n].Value, maxValue))
 		if nameFields[c.reasons[n].Field] && !i.keepsNames(e) {
-			c.reasons[n].Value, c.reasons[n].Text = "", ""
+			c.reasons[n].Value, c.reasons[n].Text = "", unnamed(c.reasons[n].Text)
 		}
 	}
 	c.contradictions = slices.Clone(id.Contradictions[:min(len(id.Contradictions), 16)])
@@ -385,4 +385,15 @@ func (i *Inventory) keepRecords(e *entry) string {
 type keptRecord struct {
 	device, digest string
 	record         discovery.Record
+}
+
+// unnamed takes what was seen out of a reason's words, and leaves what it
+// means: "Seen: the title of its web page, “Anna's printer”. It means this."
+func unnamed(text string) string {
+	before, _, quoted := strings.Cut(text, ", “")
+	end := strings.LastIndex(text, "”. ")
+	if !quoted || end < len(before) {
+		return "What was seen is not kept, since it may name a person."
+	}
+	return before + " (not kept, since it may name a person). " + text[end+len("”. "):]
 }

@@ -92,6 +92,21 @@ func TestVerdictsInWordsLeaveNoName(t *testing.T) {
 	}
 }
 
+// A reason whose value is not kept still says what was looked at and what it
+// means.
+func TestReasonsWithoutNames(t *testing.T) {
+	for text, want := range map[string]string{
+		"Seen: the title of its web page, “Anna's ”. printer”. It is a printer.": "Seen: the title of its web page (not kept, since it may name a person). It is a printer.",
+		"Seen: Annas-PC.": "What was seen is not kept, since it may name a person.",
+		"”. Anna, “":      "What was seen is not kept, since it may name a person.",
+		"":                "What was seen is not kept, since it may name a person.",
+	} {
+		if got := unnamed(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestMergedPhonesLeaveNothing: a laptop is first heard by its address alone,
 // then by two of its interfaces; what it takes to undo the merge holds no
 // name, and goes with the laptop.
