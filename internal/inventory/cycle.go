@@ -48,6 +48,7 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 		i.dropAliases()
 	}
 	i.joinByCertificate(c.Time)
+	i.joinHeard(c.Time)
 	i.cycle = c.Number
 	i.cycleStart = c.Time.UTC()
 	i.shrink()
@@ -183,6 +184,33 @@ func (i *Inventory) joinByCertificate(now time.Time) {
 			i.merge(list[0], list[1], now, "", "same certificate")
 		}
 	}
+}
+
+// joinHeard merges a device that this cycle made of what it said of itself with
+// the one whose MAC the network showed at its address and that said the same: a
+// camera names the MAC of its cable and speaks through its Wi-Fi module. By the
+// end of a cycle the network would have shown a MAC that is another host's.
+func (i *Inventory) joinHeard(now time.Time) {
+	for _, x := range slices.Clone(i.sorted()) {
+		if x.sibling || len(x.macs) == 0 || x.first < i.cycleStart.UnixNano() || len(x.bindings) != 1 || !x.bindings[0].mac.zero() {
+			continue
+		}
+		for _, e := range i.at(x.bindings[0].ip) {
+			if b := e.liveAt(x.bindings[0].ip); e != x && b != nil && !b.mac.zero() && !i.apart[pair(e.id, x.id)] && i.saidTheSame(e, x) {
+				i.merge(e, x, now, "", "same words from "+b.ip.String())
+				break
+			}
+		}
+	}
+}
+
+func (i *Inventory) saidTheSame(a, b *entry) bool {
+	said, other := i.coldOf(a), i.coldOf(b)
+	return said != nil && other != nil && slices.ContainsFunc(said.items, func(it item) bool {
+		return identityField(&it.Evidence) && it.Field != "sha256" && slices.ContainsFunc(other.items, func(o item) bool {
+			return o.Source == it.Source && o.Field == it.Field && o.Value == it.Value
+		})
+	})
 }
 
 // expire ends the exceptions that are over.

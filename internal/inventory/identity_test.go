@@ -577,9 +577,37 @@ func TestADeviceThatNamesItsOtherMACIsOneDevice(t *testing.T) {
 				s.see("10.0.0.1", hw, wsd...)
 				s.see("10.0.0.1", macA)
 			}
+			s.end(lan)
 			s.want(1)
 			if d := s.Devices()[0]; !slices.Contains(d.MACs, macA) {
 				t.Errorf("%v", d.MACs)
+			}
+		})
+	}
+}
+
+// A forger names the MAC of an innocent host: the two stay two.
+func TestAForgerThatNamesAnothersMACIsNotThatHost(t *testing.T) {
+	forged := ev("sadp", 37020, "serial", "DS-2CD2143G0-I20190414AAWRD33842199", "mac", macC)
+	for name, innocentFirst := range map[string]bool{"forger first": false, "innocent first": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, Options{})
+			innocent := func() { s.see("10.0.0.2", ""); s.see("10.0.0.2", macC, ev("http", 80, "server", "Apache")...) }
+			if innocentFirst {
+				innocent()
+			}
+			s.see("10.0.0.1", "", forged...)
+			s.see("10.0.0.1", macA, forged...)
+			if !innocentFirst {
+				innocent()
+			}
+			s.end(lan)
+			a, c := s.see("10.0.0.1", macA).Device, s.see("10.0.0.2", macC).Device
+			if a == c {
+				t.Fatal("one device")
+			}
+			if !strings.Contains(s.values(a), "DS-2CD") {
+				t.Errorf("the forger said %q", s.values(a))
 			}
 		})
 	}

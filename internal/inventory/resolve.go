@@ -60,6 +60,10 @@ func (i *Inventory) inheritMAC(o *Observation, ids *identities) {
 // resolveMAC: the network shows a MAC of its own for the host.
 func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 	e := i.macs[ids.mac]
+	if e != nil && e.first >= i.cycleStart.UnixNano() && e.byWord(ids.mac) && !i.holdsKey(e, &identities{keys: ids.keys}) {
+		i.dropMAC(e, ids.mac) // another host named it: here is whose it is
+		e = nil
+	}
 	known := i.byKey(ids, true)
 	if e == nil {
 		switch {
@@ -82,7 +86,7 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 	if known != nil && known != e && i.mayMerge(e, known, ids, o.Solicited) {
 		e = i.merge(e, known, o.Time, "", "same serial or endpoint")
 	}
-	if x := i.provisional(o, ids, e); x != nil {
+	if x := i.provisional(o, e); x != nil {
 		e = i.merge(e, x, o.Time, "", "address "+o.IP.String()+" is at "+ids.mac.String())
 	}
 	return e, false
@@ -92,6 +96,9 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, bool) {
 	here := i.candidate(o, ids)
 	known := i.byKey(ids, false)
+	if known != nil && !o.Solicited && known.shownElsewhere(o.IP) && !slices.ContainsFunc(ids.keys, func(k key) bool { return slices.Contains(known.keys, k) }) {
+		known = nil // it names a MAC that the network shows at another address: a forger can
+	}
 	switch {
 	case known != nil && here != nil && known != here.entry:
 		if here.conflict == noConflict && !here.entry.burnedIn() && i.mayMerge(known, here.entry, ids, o.Solicited) {
@@ -119,6 +126,36 @@ func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, boo
 		return i.create(o, ids, false), true
 	}
 	return here.entry, false
+}
+
+// shownElsewhere: the network shows the device's MAC, and not at the address.
+func (e *entry) shownElsewhere(ip netip.Addr) bool {
+	shown := false
+	for _, b := range e.bindings {
+		if b.live && b.ip == ip {
+			return false
+		}
+		shown = shown || b.live && !b.mac.zero() && b.ip.Is4() == ip.Is4()
+	}
+	return shown
+}
+
+// byWord: the device named the MAC, while the network showed another of it.
+func (e *entry) byWord(m hwaddr) bool {
+	other := false
+	for _, b := range e.bindings {
+		if b.mac == m {
+			return false
+		}
+		other = other || !b.mac.zero()
+	}
+	return other
+}
+
+func (i *Inventory) dropMAC(e *entry, m hwaddr) {
+	e.macs = slices.DeleteFunc(slices.Clone(e.macs), func(have hwaddr) bool { return have == m })
+	delete(i.macs, m)
+	i.touch(e)
 }
 
 // full: there are as many devices as can be kept, and this one has not even
@@ -336,7 +373,7 @@ func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
 		return nil
 	}
 	x := i.macless(o.IP)
-	if x == nil || len(x.macs) > 0 && !i.holdsKey(x, ids) || x.state != Present || i.contradiction(x, x.liveAt(o.IP), o, ids) != noConflict {
+	if x == nil || len(x.macs) > 0 || x.state != Present || i.contradiction(x, x.liveAt(o.IP), o, ids) != noConflict {
 		return nil
 	}
 	if x.named() && ids.beyond() && !i.holdsKey(x, ids) {
@@ -346,29 +383,17 @@ func (i *Inventory) adopt(o *Observation, ids *identities) *entry {
 	return x
 }
 
-// provisional is a device that this cycle made of the address alone, or of
-// what it said of itself there, before its MAC was seen.
-func (i *Inventory) provisional(o *Observation, ids *identities, e *entry) *entry {
+// provisional is a device that this cycle made of the address alone, before
+// its MAC was seen.
+func (i *Inventory) provisional(o *Observation, e *entry) *entry {
 	x := i.macless(o.IP)
-	if known := i.byKey(ids, false); known != nil && !known.sibling && known.heardOnly(o.IP) {
-		x = known
-	} else if x != nil && len(x.macs) > 0 {
-		return nil
-	}
-	if x == nil || x == e || x.first < i.cycleStart.UnixNano() || i.apart[pair(e.id, x.id)] {
+	if x == nil || x == e || len(x.macs) > 0 || x.first < i.cycleStart.UnixNano() || i.apart[pair(e.id, x.id)] {
 		return nil
 	}
 	if x.named() && len(o.MAC) == 0 {
 		return nil
 	}
 	return x
-}
-
-// heardOnly: the device spoke from the address, and the network showed no MAC
-// of it anywhere.
-func (e *entry) heardOnly(ip netip.Addr) bool {
-	return slices.ContainsFunc(e.bindings, func(b binding) bool { return b.ip == ip }) &&
-		!slices.ContainsFunc(e.bindings, func(b binding) bool { return !b.mac.zero() })
 }
 
 func (i *Inventory) macless(ip netip.Addr) *entry {
