@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"slices"
 	"strings"
 
 	"camcensus/fingerprint"
@@ -127,7 +128,7 @@ func (t tongue) meaning(d *inventory.Device, v *policy.Verdict, p *Policy) []str
 	switch {
 	case d.Determination != nil:
 		add(t.T("A person determined that %s made it.", d.Determination.Manufacturer))
-	case v.Verdict == policy.Banned:
+	case v.Verdict == policy.Banned, v.Verdict == policy.SuspectedV && established(d):
 		add(t.T("Two independent signs, one of them strong, say that %s made it.", orUnknown(t, d.Manufacturer)))
 	case v.Verdict == policy.SuspectedV:
 		add(t.T("Signs point to a maker that this policy reaches, but they do not settle it."))
@@ -135,6 +136,9 @@ func (t tongue) meaning(d *inventory.Device, v *policy.Verdict, p *Policy) []str
 		add(t.T("Its maker is established as %s, which this policy does not name. Where its components come from is not assessed.", orUnknown(t, d.Manufacturer)))
 	case v.Verdict == policy.Unknown:
 		add(t.T("It is or may be a camera, and nothing seen so far establishes who made it. This is not a clearance."))
+		if d.Manufacturer != "" {
+			add(t.T("The signs point to %s, but not firmly enough to clear the device.", d.Manufacturer))
+		}
 	case v.Verdict == policy.OutOfScope:
 		add(t.T("It is another class of equipment (%s) than this policy reaches.", t.classWord(d.Class)))
 	default:
@@ -185,11 +189,19 @@ func needsDate(d *inventory.Device) bool {
 		return false
 	}
 	for i := range d.Verdicts {
-		if d.Verdicts[i].Measure == "assess" {
+		v := &d.Verdicts[i]
+		if v.Measure == "assess" || v.Verdict == policy.SuspectedV && v.Basis == "named" && established(d) {
 			return true
 		}
 	}
 	return false
+}
+
+// established tells that a listed maker is: a device is banned under some
+// policy only then. Where a policy that names the maker merely suspects it
+// all the same, the day of purchase is what is missing.
+func established(d *inventory.Device) bool {
+	return slices.ContainsFunc(d.Verdicts, func(v policy.Verdict) bool { return v.Verdict == policy.Banned })
 }
 
 // seen says what one reason is: what was seen, then what it speaks for.

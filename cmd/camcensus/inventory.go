@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
 )
 
 // inventoryFlags are shared by all inventory commands.
@@ -163,6 +164,12 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
+// wordless says what a verdict means where its own words are not kept.
+var wordless = map[string]string{
+	policy.OutOfScope:   "This is other equipment than the instrument reaches.",
+	policy.Unclassified: "Nothing suggests that this is a camera, and nothing tells what it is.",
+}
+
 func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) error {
 	d, ok := inv.Device(id)
 	if !ok {
@@ -185,7 +192,7 @@ func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) e
 		fmt.Fprintf(&b, "determined by %s on %s (%s): made by %s. %s\n", det.By, det.Date.Format(time.DateOnly), det.Basis, det.Manufacturer, det.Note)
 	}
 	for _, v := range d.Verdicts {
-		fmt.Fprintf(&b, "\n%s: %s\n  %s\n", v.Policy, v.Verdict, cmp.Or(v.Text, "The words of this finding are not kept, since they may name a person."))
+		fmt.Fprintf(&b, "\n%s: %s\n  %s\n", v.Policy, v.Verdict, cmp.Or(v.Text, wordless[v.Verdict], "The words of this finding are not kept, since they may name a person."))
 	}
 	b.WriteString("\nwhat was seen, and what it means\n")
 	for _, r := range d.Reasons {
