@@ -108,6 +108,21 @@ func TestFCCTextDoesNotSayBannedFromUse(t *testing.T) {
 	}
 }
 
+// What is established is not called a sign that points: without the day of
+// purchase that day is open, not the maker.
+func TestAnEstablishedMakerIsSaidToHaveMadeIt(t *testing.T) {
+	p := load(t, "ca-qc-2023")
+	for standing, want := range map[fingerprint.Standing]string{
+		fingerprint.Established: "Made by Dahua.",
+		fingerprint.Named:       "The signs point to Dahua.",
+	} {
+		v := Judge(p, camera(fingerprint.Candidate{Maker: "Dahua", Standing: standing}), "", time.Time{}, day("2026-11-23"))
+		if v.Verdict != SuspectedV || !strings.Contains(v.Text, want) || !strings.Contains(v.Text, "day of purchase") {
+			t.Errorf("%s: %s", v.Verdict, v.Text)
+		}
+	}
+}
+
 func TestFaultsCiteTheirLine(t *testing.T) {
 	good, err := shipped.ReadFile("lists/ca-qc-2023.yml")
 	if err != nil {

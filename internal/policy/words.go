@@ -29,13 +29,15 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 	fill := blanks{"{maker}", maker, "{brand}", id.Brand, "{group}", group, "{class}", w.class[id.Class]}
 	switch v.Verdict {
 	case Banned, SuspectedV:
-		parts = append(parts, fill.Replace(w.made(v, finding != "")), p.Says.In(lang), w.measure[v.Measure])
+		c, _, _ := p.reached(id)
+		made := finding != "" || c.Standing == fingerprint.Established
+		parts = append(parts, fill.Replace(w.made(v, made)), p.Says.In(lang), w.measure[v.Measure])
 		if p.Acquired != nil && v.Measure != "prohibited" && v.Basis != "" {
 			parts = append(parts, strings.ReplaceAll(w.acquired, "{date}", p.Acquired.After))
 		}
 		switch {
 		case finding != "":
-		case v.Verdict == Banned && v.Basis == "named":
+		case made && v.Basis == "named":
 			parts = append(parts, w.confirm)
 		default:
 			parts = append(parts, w.settle)
