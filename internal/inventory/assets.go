@@ -102,7 +102,7 @@ func (i *Inventory) match(a Asset, serials map[string]*entry) Asset {
 			a.Note = joinLine(a.Note, "not an IP: "+text)
 			continue
 		}
-		e := i.atIP[ip.Unmap()]
+		e := i.atIP.get(ip.Unmap())
 		if e == nil {
 			continue
 		}

@@ -234,8 +234,10 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{id: r.string(), state: State(i.intern(r.string()))}
-	for _, t := range []*int64{&e.first, &e.last, &e.returned, &e.confirmed} {
+	e := &entry{id: r.string(), rare: nothingRare, held: nothingHeld}
+	a := kin{state: State(i.intern(r.string()))}
+	var returned int64
+	for _, t := range []*int64{&e.first, &e.last, &returned, &e.confirmed} {
 		*t = r.int()
 	}
 	e.stored = e.last
@@ -252,13 +254,17 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 	for n := range e.keys {
 		e.keys[n] = key(binary.BigEndian.Uint64(r.fixed(8)))
 	}
-	e.hostnames = r.strings()
-	e.sources = i.sharedSources(r.section())
-	e.where = i.place(where{i.intern(r.string()), i.intern(r.string()), i.intern(r.string())})
+	hostnames := r.strings()
+	a.sources = i.sharedSources(r.section())
+	a.where = i.place(where{i.intern(r.string()), i.intern(r.string()), i.intern(r.string())})
 	e.serial = r.string()
-	e.claims = i.sharedClaims(r.section())
-	e.verdicts = i.sharedVerdicts(r.section())
-	e.people, err = r.people()
+	a.claims = i.sharedClaims(r.section())
+	a.verdicts = i.sharedVerdicts(r.section())
+	people, err := r.people()
+	if returned != 0 || hostnames != nil || people != nil {
+		e.rare = &rare{hostnames, returned, people}
+	}
+	i.liken(e, func(k *kin) { *k = a })
 	e.missed = uint8(r.uint())
 	e.tracked, e.sibling = r.bool(), r.bool()
 	if r.err != nil {

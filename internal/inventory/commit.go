@@ -53,7 +53,7 @@ func (i *Inventory) claim(e *entry, id *fingerprint.Identity) {
 	if c != *e.claims {
 		part := &encoder{}
 		part.claims(&c)
-		e.claims = i.sharedClaims(part.b)
+		i.liken(e, func(a *kin) { a.claims = i.sharedClaims(part.b) })
 		changed = true
 	}
 	if changed {
@@ -129,7 +129,7 @@ func (i *Inventory) keepsNames(e *entry) bool {
 // dropNames forgets the hostnames of what proves to be no camera.
 func (i *Inventory) dropNames(e *entry) {
 	if len(e.hostnames) > 0 && !i.keepsNames(e) {
-		e.hostnames = nil
+		e.seldom().hostnames = nil
 		i.touch(e)
 	}
 }
@@ -149,7 +149,7 @@ func (i *Inventory) judged(e *entry, verdicts []policy.Verdict) {
 	}
 	part := &encoder{}
 	part.verdicts(fresh)
-	e.verdicts = i.sharedVerdicts(part.b)
+	i.liken(e, func(a *kin) { a.verdicts = i.sharedVerdicts(part.b) })
 	i.touch(e)
 }
 
@@ -246,7 +246,7 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity, texts []stri
 			return r.Source == it.Source && r.Port == it.Port && r.Field == it.Field
 		})
 	}
-	e.shown = nil
+	e.hold().shown = nil
 	i.changes++
 	i.keepCold(e, c)
 }

@@ -115,7 +115,7 @@ func (i *Inventory) miss(e *entry, c *CycleEnd) {
 	if int(e.missed) < i.opt.MissingAfter {
 		return
 	}
-	e.state = Missing
+	i.setState(e, Missing)
 	i.tell(e, Event{Time: c.Time, Event: "missing", From: string(Present), To: string(Missing), Evidence: "last sign " + at(e.last).Format(time.RFC3339)})
 	i.touch(e)
 }

@@ -107,7 +107,7 @@ func (i *Inventory) Remove(id, reason, by string) error {
 			return fmt.Errorf("%w: a removal needs a reason", ErrInvalid)
 		}
 		from := e.state
-		e.state = Removed
+		i.setState(e, Removed)
 		e.person().removal = &Removal{Reason: reason, By: by, Time: now}
 		i.touch(e)
 		i.tell(e, Event{Time: now, Event: "removed", From: string(from), To: string(Removed), By: by, Evidence: reason})

@@ -5,40 +5,34 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unsafe"
 
 	"camcensus/fingerprint"
 	"camcensus/internal/policy"
 )
 
 // entry is a device as it is kept in memory: small, because there may be a
-// hundred thousand. What is seldom needed (evidence, reasons) is in cold.
+// hundred thousand. What many have alike is shared, and what few have hangs on a
+// pointer; kin, rare and held are never nil, and changed by their setters only.
 type entry struct {
-	id       string
-	no       int64 // in the store: in order of appearance
-	state    State
-	first    int64 // Unix nanoseconds, as all times here
-	last     int64
-	returned int64
+	id    string
+	no    int64 // in the store: in order of appearance
+	first int64 // Unix nanoseconds, as all times here
+	last  int64
 	// confirmed is when a serial, endpoint or payload MAC of this device was
 	// last repeated.
 	confirmed int64
 	stored    int64 // last, as the store has it
 	bindings  []binding
-	bindSeq   uint32
 	macs      []hwaddr // every MAC that is its own
 	keys      []key
-	hostnames []string
-	sources   []string
-	where     *where
-	claims    *claims
-	verdicts  []policy.Verdict
-	serial    string
-	people    *people
 	marks     []mark
-	cold      *cold  // decoded, or nil
-	shown     *shown // what of it Devices shows, or nil
-	packed    []byte // cold as stored (in memory), or as it awaits the writer (not sealed yet)
+	serial    string
+	*kin
+	*rare
+	*held
 
+	bindSeq   uint32
 	missed    uint8
 	sibling   bool // shares its address with another device, rightly
 	tracked   bool // something suggested a camera: its history is in the chain
@@ -46,6 +40,90 @@ type entry struct {
 	dirty     bool // the small part awaits the writer
 	coldDirty bool
 	gone      bool // merged or expired: no longer in the inventory
+}
+
+// kin is what many devices have in common: one value stands for all that are
+// alike, and is never changed.
+type kin struct {
+	state    State
+	claims   *claims
+	where    *where
+	sources  []string
+	verdicts []policy.Verdict
+}
+
+// likeness tells two of them apart: their parts are shared already.
+type likeness struct {
+	state               State
+	claims              *claims
+	where               *where
+	sources             *string
+	verdicts            *policy.Verdict
+	nSources, nVerdicts int
+}
+
+// liken changes what a device has in common with others.
+func (i *Inventory) liken(e *entry, change func(*kin)) {
+	a := kin{state: Present, claims: noClaims, where: nowhere}
+	if e.kin != nil {
+		a = *e.kin
+	}
+	change(&a)
+	k := likeness{a.state, a.claims, a.where, unsafe.SliceData(a.sources), unsafe.SliceData(a.verdicts), len(a.sources), len(a.verdicts)}
+	if known := i.kins[k]; known != nil {
+		e.kin = known
+		return
+	}
+	if len(i.kins) > 8192 {
+		clear(i.kins)
+	}
+	i.kins[k] = &a
+	e.kin = &a
+}
+
+func (i *Inventory) setState(e *entry, s State) { i.liken(e, func(a *kin) { a.state = s }) }
+
+// rare is what few devices have.
+type rare struct {
+	hostnames []string
+	returned  int64
+	people    *people
+}
+
+var nothingRare = &rare{}
+
+// seldom gives the device a value of its own to write to.
+func (e *entry) seldom() *rare {
+	if e.rare == nothingRare {
+		e.rare = &rare{}
+	}
+	return e.rare
+}
+
+// held is what is at hand of a device's evidence.
+type held struct {
+	cold   *cold  // decoded, or nil
+	shown  *shown // what of it Devices shows, or nil
+	packed []byte // cold as stored (in memory), or as it awaits the writer (not sealed yet)
+}
+
+var nothingHeld = &held{}
+
+// hold gives the device a value of its own to write to.
+func (e *entry) hold() *held {
+	if e.held == nothingHeld {
+		e.held = &held{}
+	}
+	return e.held
+}
+
+// dropCold lets go of decoded and packed evidence.
+func (e *entry) dropCold() {
+	if e.shown == nil {
+		e.held = nothingHeld
+	} else {
+		e.held = &held{shown: e.shown}
+	}
 }
 
 // claims are what the identity says, shared between like devices.
@@ -126,7 +204,7 @@ func (e *entry) annotated() bool { return e.people != nil }
 
 func (e *entry) person() *people {
 	if e.people == nil {
-		e.people = &people{}
+		e.seldom().people = &people{}
 	}
 	return e.people
 }
@@ -189,7 +267,7 @@ func (i *Inventory) shownOf(e *entry) *shown {
 	}
 	s := show(i.coldOf(e))
 	if len(i.devices) <= i.opt.DetailLimit {
-		e.shown = s
+		e.hold().shown = s
 	}
 	return s
 }

@@ -360,7 +360,7 @@ func (i *Inventory) coldOf(e *entry) *cold {
 		i.log.Error("evidence unreadable: it will be gathered anew", zapDevice(e), zapErr(err))
 	}
 	if c != nil {
-		e.cold = c
+		e.hold().cold = c
 		i.warmed(e)
 	}
 	return c
@@ -387,10 +387,10 @@ func (i *Inventory) unpack(e *entry) (*cold, error) {
 // keepCold puts changed evidence in place.
 func (i *Inventory) keepCold(e *entry, c *cold) {
 	if e.cold != c {
-		e.cold = c
+		e.hold().cold = c
 		i.warmed(e)
 	}
-	e.packed = nil
+	e.hold().packed = nil
 	e.coldDirty = true
 	i.enqueue(e)
 }
@@ -413,6 +413,9 @@ func (i *Inventory) cool(e *entry) {
 		return
 	}
 	switch {
+	case !e.coldDirty && e.packed == nil:
+		e.dropCold()
+		return
 	case !e.coldDirty:
 	case i.store == nil:
 		e.packed = encodeCold(e.cold, nil)

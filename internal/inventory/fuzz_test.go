@@ -15,7 +15,7 @@ func FuzzStoredDevice(f *testing.F) {
 	e.bindings = []binding{{ip: ip("10.0.0.1"), no: 1, live: true, since: 1, last: 2}}
 	e.macs = []hwaddr{{0x44, 0x19, 0xb6, 1, 2, 3}}
 	e.keys = []key{makeKey(keySerial, "sadp", "X")}
-	e.people = &people{annotations: Annotations{Note: "n"}}
+	e.person().annotations.Note = "n"
 	c := &cold{items: []item{{Evidence: fingerprint.Evidence{Source: "http", Port: 80, Field: "server", Value: "x"}}}, contradictions: []string{"c"}}
 	body, packed := encodeEntry(e, true), encodeCold(c, nil)
 	f.Add(body[:len(body)-4])

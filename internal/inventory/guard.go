@@ -206,7 +206,7 @@ func (s *store) salvage() {
 			continue
 		}
 		if c, err := decodeCold(i, form); err == nil {
-			e.packed = coldBytes(c, nil)
+			e.hold().packed = coldBytes(c, nil)
 		}
 	}
 }

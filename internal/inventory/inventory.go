@@ -69,7 +69,7 @@ type Inventory struct {
 	alias   map[string]alias // by the id that was merged away
 	macs    map[hwaddr]*entry
 	keys    map[key]*entry
-	atIP    map[netip.Addr]*entry
+	atIP    byAddress
 	alsoAt  map[netip.Addr][]*entry // further devices at an address
 	shared  map[string]bool         // identities that several devices show: no identity
 	apart   map[[2]string]bool      // pairs a person split: never merged by themselves
@@ -81,6 +81,7 @@ type Inventory struct {
 	// Values that many devices have in common, by their stored form.
 	sourceForms  map[string][]string
 	claimForms   map[string]*claims
+	kins         map[likeness]*kin
 	verdictForms map[string][]policy.Verdict
 
 	places map[where]*where
@@ -155,13 +156,14 @@ func (i *Inventory) reset() {
 	i.order = nil
 	i.macs = map[hwaddr]*entry{}
 	i.keys = map[key]*entry{}
-	i.atIP = map[netip.Addr]*entry{}
+	i.atIP = byAddress{v4: map[[4]byte]*entry{}, v6: map[[16]byte]*entry{}}
 	i.alsoAt = map[netip.Addr][]*entry{}
 	i.shared = map[string]bool{}
 	i.apart = map[[2]string]bool{}
 	i.undo = map[string]*merged{}
 	i.words = map[string]string{}
 	i.places = map[where]*where{}
+	i.kins = map[likeness]*kin{}
 }
 
 // Created is when the inventory's store was made.

@@ -188,7 +188,7 @@ func (i *Inventory) fetchShown() {
 		}
 		if e := lacking[no]; e != nil {
 			if c, err := decodeCold(i, form); err == nil {
-				e.shown = show(c)
+				e.hold().shown = show(c)
 				return nil
 			}
 		}

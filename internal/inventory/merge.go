@@ -17,9 +17,37 @@ type merged struct {
 	hot, cold  []byte // gone, as it was
 }
 
+// byAddress finds a device by its address, without a zone. A netip.Addr as the
+// key would cost twice the memory.
+type byAddress struct {
+	v4 map[[4]byte]*entry
+	v6 map[[16]byte]*entry
+}
+
+func (m byAddress) get(ip netip.Addr) *entry {
+	if ip.Is4() {
+		return m.v4[ip.As4()]
+	}
+	return m.v6[ip.As16()]
+}
+
+// set puts e in place; nil takes away what is there.
+func (m byAddress) set(ip netip.Addr, e *entry) {
+	switch {
+	case ip.Is4() && e == nil:
+		delete(m.v4, ip.As4())
+	case ip.Is4():
+		m.v4[ip.As4()] = e
+	case e == nil:
+		delete(m.v6, ip.As16())
+	default:
+		m.v6[ip.As16()] = e
+	}
+}
+
 // at returns the devices with a live binding to ip.
 func (i *Inventory) at(ip netip.Addr) []*entry {
-	first := i.atIP[ip]
+	first := i.atIP.get(ip)
 	if first == nil {
 		return nil
 	}
@@ -27,10 +55,10 @@ func (i *Inventory) at(ip netip.Addr) []*entry {
 }
 
 func (i *Inventory) addAddress(ip netip.Addr, e *entry) {
-	first := i.atIP[ip]
+	first := i.atIP.get(ip)
 	switch {
 	case first == nil:
-		i.atIP[ip] = e
+		i.atIP.set(ip, e)
 	case first != e && !slices.Contains(i.alsoAt[ip], e):
 		i.alsoAt[ip] = append(i.alsoAt[ip], e)
 	}
@@ -38,10 +66,11 @@ func (i *Inventory) addAddress(ip netip.Addr, e *entry) {
 
 func (i *Inventory) dropAddress(ip netip.Addr, e *entry) {
 	also := slices.DeleteFunc(slices.Clone(i.alsoAt[ip]), func(o *entry) bool { return o == e })
-	if i.atIP[ip] == e {
-		delete(i.atIP, ip)
+	if i.atIP.get(ip) == e {
+		i.atIP.set(ip, nil)
 		if len(also) > 0 {
-			i.atIP[ip], also = also[0], also[1:]
+			i.atIP.set(ip, also[0])
+			also = also[1:]
 		}
 	}
 	if len(also) == 0 {
@@ -146,7 +175,7 @@ func (i *Inventory) foldBindings(e *entry) {
 }
 
 func (i *Inventory) mergeEvidence(keep, gone *entry, offset uint32) {
-	keep.marks, keep.shown = nil, nil
+	keep.marks, keep.hold().shown = nil, nil
 	given := i.coldOf(gone)
 	if given == nil {
 		return
@@ -171,29 +200,32 @@ func (i *Inventory) mergeEvidence(keep, gone *entry, offset uint32) {
 func (i *Inventory) mergeFacts(keep, gone *entry) {
 	keep.first, keep.last = min(keep.first, gone.first), max(keep.last, gone.last)
 	keep.confirmed = max(keep.confirmed, gone.confirmed)
-	keep.returned = max(keep.returned, gone.returned)
+	if gone.returned > keep.returned {
+		keep.seldom().returned = gone.returned
+	}
 	if gone.state == Present || keep.state == Removed {
-		keep.state = gone.state
+		i.setState(keep, gone.state)
 	}
 	keep.missed = min(keep.missed, gone.missed)
 	keep.tracked = keep.tracked || gone.tracked
 	keep.sibling = keep.sibling && gone.sibling
 	if len(keep.verdicts) == 0 || !flagged(keep.verdicts) && flagged(gone.verdicts) || keep.claims == noClaims {
-		keep.claims, keep.verdicts, keep.serial = gone.claims, gone.verdicts, cmp.Or(keep.serial, gone.serial)
+		i.liken(keep, func(a *kin) { a.claims, a.verdicts = gone.claims, gone.verdicts })
+		keep.serial = cmp.Or(keep.serial, gone.serial)
 	}
 	for _, s := range gone.sources {
 		if !slices.Contains(keep.sources, s) {
-			keep.sources = i.sourceSet(keep.sources, s)
+			i.liken(keep, func(a *kin) { a.sources = i.sourceSet(a.sources, s) })
 		}
 	}
 	for _, h := range gone.hostnames {
 		if !slices.Contains(keep.hostnames, h) {
-			keep.hostnames = append(slices.Clip(keep.hostnames), h)
+			keep.seldom().hostnames = append(slices.Clip(keep.hostnames), h)
 		}
 	}
 	if w := *keep.where; w.port == "" && gone.where.port != "" {
 		w.port = gone.where.port
-		keep.where = i.place(w)
+		i.liken(keep, func(a *kin) { a.where = i.place(w) })
 	}
 	if gone.people == nil {
 		return
@@ -253,7 +285,8 @@ func (i *Inventory) restore(u *merged, t time.Time, by, why string) (*entry, err
 	delete(i.undo, u.gone)
 	i.apart[pair(keep.id, e.id)] = true
 	i.store.dropMerge(u, keep.id)
-	e.state, e.gone = keep.state, false
+	i.setState(e, keep.state)
+	e.gone = false
 	i.put(e)
 	i.giveBack(keep, e)
 	for n := range e.bindings {
@@ -345,7 +378,8 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) *entry {
 func (i *Inventory) splitOff(e *entry, b binding) *entry {
 	fresh := i.newEntry("", b.since)
 	i.tell(e, Event{Time: i.now(), Event: "split", From: e.id, To: fresh.id, Evidence: "its MAC stands for many addresses: a gateway's"})
-	fresh.last, fresh.sources, fresh.where = b.last, e.sources, e.where
+	fresh.last = b.last
+	i.liken(fresh, func(a *kin) { a.sources, a.where = e.sources, e.where })
 	fresh.bindSeq, fresh.bindings = b.no, []binding{b}
 	i.dropAddress(b.ip, e)
 	i.addAddress(b.ip, fresh)

@@ -208,7 +208,7 @@ func (i *Inventory) trimBindings(e *entry) {
 func (i *Inventory) describe(e *entry, o *Observation) {
 	changed := false
 	if o.Source != "" && !slices.Contains(e.sources, o.Source) && len(e.sources) < 32 {
-		e.sources = i.sourceSet(e.sources, o.Source)
+		i.liken(e, func(a *kin) { a.sources = i.sourceSet(a.sources, o.Source) })
 		changed = true
 	}
 	w := *e.where
@@ -219,11 +219,11 @@ func (i *Inventory) describe(e *entry, o *Observation) {
 		set(f.to, f.from)
 	}
 	if w != *e.where {
-		e.where = i.place(w)
+		i.liken(e, func(a *kin) { a.where = i.place(w) })
 		changed = true
 	}
 	if o.Hostname != "" && i.keepsNames(e) && !slices.Contains(e.hostnames, o.Hostname) && len(e.hostnames) < 8 {
-		e.hostnames = append(slices.Clip(e.hostnames), clip(o.Hostname, 253))
+		e.seldom().hostnames = append(slices.Clip(e.hostnames), clip(o.Hostname, 253))
 		slices.Sort(e.hostnames)
 		changed = true
 	}
@@ -287,9 +287,9 @@ func (i *Inventory) sign(e *entry, o *Observation) {
 		return
 	}
 	from := e.state
-	e.state = Present
+	i.setState(e, Present)
 	if from == Removed {
-		e.returned = now
+		e.seldom().returned = now
 	}
 	if e.people != nil {
 		e.people.removal = nil

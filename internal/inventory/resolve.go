@@ -429,7 +429,8 @@ func (i *Inventory) create(o *Observation, ids *identities, ofMAC bool) *entry {
 // newEntry makes an empty device.
 func (i *Inventory) newEntry(identity string, first int64) *entry {
 	i.lastNo++
-	e := &entry{id: i.newID(identity), no: i.lastNo, state: Present, first: first, claims: noClaims, where: nowhere, cold: &cold{}}
+	e := &entry{id: i.newID(identity), no: i.lastNo, first: first, rare: nothingRare, held: &held{cold: &cold{}}}
+	i.liken(e, func(*kin) {})
 	i.put(e)
 	i.warmed(e)
 	return e

@@ -245,7 +245,7 @@ func (i *Inventory) row(e *entry) row {
 	e.stored = e.last
 	if e.coldDirty {
 		r.cold = i.coldForm(e)
-		e.packed = r.cold // until it is on disk
+		e.hold().packed = r.cold // until it is on disk
 		e.coldDirty = false
 	}
 	return r
@@ -307,9 +307,10 @@ func (s *store) settle(b *batch, err error) {
 		if r.e.coldDirty {
 			continue
 		}
-		r.e.packed = nil
 		if !r.e.warm {
-			r.e.cold = nil
+			r.e.dropCold()
+		} else if r.e.packed != nil {
+			r.e.packed = nil
 		}
 	}
 }
