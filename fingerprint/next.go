@@ -17,8 +17,10 @@ type Question struct {
 	// TLS asks an onvif, isapi, upnp or favicon question inside TLS.
 	TLS bool `json:"tls,omitempty"`
 	// Login asks it with the user's own read-only credentials.
-	Login bool   `json:"login,omitempty"`
-	Why   string `json:"why,omitempty"`
+	Login bool `json:"login,omitempty"`
+	// Behind asks for another device that may be reached through this one.
+	Behind bool   `json:"behind,omitempty"`
+	Why    string `json:"why,omitempty"`
 }
 
 // same tells whether two questions would put the same bytes to the same port.

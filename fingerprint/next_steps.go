@@ -308,7 +308,7 @@ func (p *plan) forwarded() (Question, bool) {
 		ports = p.st.Ports
 	}
 	for _, port := range ports {
-		q := Question{Probe: "http", Port: port, Path: "/", Why: "this host forwards, or may: another device could answer here"}
+		q := Question{Probe: "http", Port: port, Path: "/", Behind: true, Why: "this host forwards, or may: another device could answer here"}
 		switch {
 		case slices.Contains(streamPorts, port):
 			q.Probe = "rtsp"

@@ -81,6 +81,11 @@ func (h *host) begin(now time.Time, interval time.Duration) {
 	})
 }
 
+// askedAtPort is what was asked at one port.
+func (h *host) askedAtPort(port uint16) []fingerprint.Asked {
+	return slices.DeleteFunc(slices.Clone(h.asked), func(q fingerprint.Asked) bool { return q.Question.Port != port })
+}
+
 // rememberFailures is how long a failed question keeps a host from being asked
 // it again.
 const rememberFailures = 24 * time.Hour

@@ -35,7 +35,7 @@ func (a *Agent) work(ctx context.Context) {
 
 // interrogate asks one host question after question, until no active
 // policy's verdict can change and its class is known, its budget is used up,
-// or nothing is left to ask.
+// or nothing is left to ask; then the devices that turned up behind it.
 func (a *Agent) interrogate(ctx context.Context, h *host) {
 	sighted := h.device
 	if holder := a.wire.HolderOf(h.addr, h.iface); holder != nil && a.wire.Contested(h.addr) {
@@ -43,41 +43,64 @@ func (a *Agent) interrogate(ctx context.Context, h *host) {
 	}
 	h.begin(a.now(), a.config().Discovery.IdentifyInterval.D())
 	h.greet(a.greeted.take(h.addr))
-	asked := false
-	for ctx.Err() == nil && !a.silent() {
-		id, ev := a.assess(h.device)
-		q, more := fingerprint.Next(fingerprint.State{
-			Evidence: ev, Identity: id, Asked: h.asked, Ports: h.ports, Swept: len(h.ports) > 0 && a.routed(h.addr),
-			IP: h.addr, Routed: a.routed(h.addr), Settled: a.judge().Settled(id),
-			Login: a.credentials.For(h.addr), Now: a.now(), Since: h.since,
+	before := len(h.asked)
+	behind, ok := a.pass(ctx, h, &h.device, func() fingerprint.State {
+		return fingerprint.State{Asked: h.asked, Ports: h.ports, Swept: len(h.ports) > 0 && a.routed(h.addr)}
+	})
+	for port, device := range behind {
+		if !ok {
+			break
+		}
+		_, ok = a.pass(ctx, h, &device, func() fingerprint.State {
+			return fingerprint.State{Asked: h.askedAtPort(port), Ports: []uint16{port}, Swept: true}
 		})
-		if !more {
-			break
-		}
-		ans, void := a.ask(ctx, h, q, id.Class)
-		if ans.Failure == fingerprint.FailedCancelled {
-			break
-		}
-		a.counts.probe(q.Probe, ans.Failure)
-		asked = true
-		h.asked = append(h.asked, ans.Asked(q, a.now()))
-		if void {
-			break // who holds the address is open: the next sighting tells
-		}
-		for _, rec := range ans.Records {
-			a.answer(h, rec)
-		}
-		if ans.Failure == fingerprint.FailedBudget || ans.Failure == fingerprint.FailedScope {
-			break
-		}
 	}
-	if asked {
+	if len(h.asked) > before {
 		h.askedAt = a.now()
 	}
 	a.assess(h.device)
 	if h.device != sighted {
 		a.assess(sighted)
 	}
+}
+
+// pass asks one device of the host; state tells what was asked so far, and
+// which ports are open. It returns the devices found behind the host, by port,
+// and whether the host may be asked more.
+func (a *Agent) pass(ctx context.Context, h *host, device *string, state func() fingerprint.State) (behind map[uint16]string, ok bool) {
+	behind = map[uint16]string{}
+	for ctx.Err() == nil && !a.silent() {
+		id, ev := a.assess(*device)
+		st := state()
+		st.Evidence, st.Identity, st.Settled = ev, id, a.judge().Settled(id)
+		st.IP, st.Routed, st.Login = h.addr, a.routed(h.addr), a.credentials.For(h.addr)
+		st.Now, st.Since = a.now(), h.since
+		q, more := fingerprint.Next(st)
+		if !more {
+			return behind, true
+		}
+		ans, void := a.ask(ctx, h, q, id.Class)
+		if ans.Failure == fingerprint.FailedCancelled {
+			break
+		}
+		a.counts.probe(q.Probe, ans.Failure)
+		h.asked = append(h.asked, ans.Asked(q, a.now()))
+		if void {
+			break // who holds the address is open: the next sighting tells
+		}
+		for _, rec := range ans.Records {
+			seen := a.answer(h, *device, rec, q.Behind)
+			if q.Behind && seen != *device {
+				behind[q.Port] = seen
+			} else {
+				*device = seen
+			}
+		}
+		if ans.Failure == fingerprint.FailedBudget || ans.Failure == fingerprint.FailedScope {
+			break
+		}
+	}
+	return behind, false
 }
 
 // ask puts one question. The answer is that of the MAC which the kernel had
@@ -107,8 +130,9 @@ func (a *Agent) ask(ctx context.Context, h *host, q fingerprint.Question, class 
 	return ans, false
 }
 
-// answer takes one answer of the host into the inventory.
-func (a *Agent) answer(h *host, rec discovery.Record) {
+// answer takes one answer of the host into the inventory, and returns whose
+// it is.
+func (a *Agent) answer(h *host, device string, rec discovery.Record, behind bool) string {
 	rec.IP, rec.Interface = h.addr.String(), h.iface
 	rec.Host = rec.IP
 	if rec.Time.IsZero() {
@@ -119,9 +143,22 @@ func (a *Agent) answer(h *host, rec discovery.Record) {
 	seen := a.inventory.Observe(inventory.Observation{
 		Time: rec.Time, Interface: h.iface, IP: h.addr, MAC: h.mac,
 		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true,
+		Behind: behind && a.ofAnother(device, evidence),
 	})
 	a.keeper.keep(seen.Device, rec)
-	h.device = seen.Device
+	return seen.Device
+}
+
+// ofAnother tells whether an answer shows a camera that the device, which
+// forwards, is not itself: network equipment is none, and a camera has one
+// maker.
+func (a *Agent) ofAnother(device string, answer []fingerprint.Evidence) bool {
+	shown := a.judge().rules.Identify(answer)
+	if !shown.MaybeCamera && !fingerprint.IsCameraClass(shown.Class) {
+		return false
+	}
+	d, _ := a.inventory.Device(device)
+	return d.Class == fingerprint.ClassNetwork || shown.Manufacturer != "" && shown.Manufacturer != d.Manufacturer
 }
 
 // assess identifies and judges a device from all its evidence and commits the

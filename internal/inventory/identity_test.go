@@ -252,6 +252,38 @@ func TestForwardedPortsAreDevicesOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestWhatARouterForwardsIsADeviceOfItsOwn(t *testing.T) {
+	for name, hw := range map[string]string{"routed": "", "connected": macA} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, Options{})
+			camera := ""
+			for round := range 2 {
+				router := s.see("10.0.0.1", hw, ev("http", 80, "title", "RouterOS")...).Device
+				o := Observation{Time: s.clock.now(), IP: ip("10.0.0.1"), Solicited: true, Behind: true, Evidence: ev("http", 8000, "server", "App-webs/")}
+				if hw != "" {
+					o.MAC = mac(hw)
+				}
+				seen := s.Observe(o)
+				if seen.Device == router || seen.New != (round == 0) || camera != "" && seen.Device != camera {
+					t.Fatalf("round %d: %+v beside the router %s", round, seen, router)
+				}
+				camera = seen.Device
+				if got := s.see("10.0.0.1", hw, ev("isapi", 8000, "serial", "DS-2CD2042WD-I20170101AAWR0001")...).Device; got != camera {
+					t.Errorf("round %d: its serial is taken for %s's", round, got)
+				}
+				if got := s.see("10.0.0.1", hw, ev("http", 80, "server", "mikrotik")...).Device; got != router {
+					t.Errorf("round %d: the router's page is taken for %s's", round, got)
+				}
+				if strings.Contains(s.values(router), "App-webs") || strings.Contains(s.values(camera), "RouterOS") {
+					t.Errorf("%q and %q", s.values(router), s.values(camera))
+				}
+				s.end(lan)
+			}
+			s.want(2)
+		})
+	}
+}
+
 func TestIDIsMadeOfTheHardware(t *testing.T) {
 	s := newSite(t, Options{})
 	o := newSite(t, Options{})

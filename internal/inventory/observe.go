@@ -27,6 +27,7 @@ type Observation struct {
 	SwitchPort   string
 	Departed     bool // a goodbye
 	Solicited    bool // answered to a question put to this host alone
+	Behind       bool // said by a device to which the holder of the address forwards
 }
 
 // Seen is what an observation came to.

@@ -116,7 +116,7 @@ func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, boo
 		fresh := i.create(o, ids, false)
 		i.handOver(here.entry, fresh, o)
 		return fresh, true
-	case here.conflict == otherPort:
+	case here.conflict == otherPort, o.Behind && !i.speaksOn(here.entry, here.entry.liveAt(o.IP), o):
 		fresh := i.create(o, ids, false)
 		fresh.sibling = true
 		return fresh, true
@@ -284,11 +284,11 @@ func (i *Inventory) behind(e *entry, o *Observation, ids *identities) *entry {
 	}
 	for _, other := range i.at(o.IP) {
 		if ob := other.liveAt(o.IP); other != e && ob != nil && (ob.mac == ids.mac || ob.mac.zero()) && other.sibling &&
-			(i.holdsKey(other, ids) || !ids.any() && i.speaksOn(other, ob, o)) {
+			(i.holdsKey(other, ids) || i.speaksOn(other, ob, o) && (!ids.any() || !i.speaksOn(e, b, o) && i.contradiction(other, ob, o, ids) == noConflict)) {
 			return other
 		}
 	}
-	if i.contradiction(e, b, o, ids) != otherPort {
+	if !o.Behind && i.contradiction(e, b, o, ids) != otherPort {
 		return nil
 	}
 	fresh := i.create(o, ids, false)
