@@ -78,8 +78,6 @@ var inFrench = map[string]string{
 	"Nothing more is needed under this policy.":                                                                                                     "Rien de plus n’est nécessaire selon cette politique.",
 	"If it is a camera, record who made it as a determination.":                                                                                     "Si c’est une caméra, inscrivez qui l’a fabriquée comme détermination.",
 	"Enter the date on which it was acquired: the instrument treats it by that date.":                                                               "Inscrivez la date d’acquisition : le texte en dépend.",
-	"Its MAC %s is in a block registered to %s.":                                                                                                    "Son adresse MAC %s est dans un bloc enregistré au nom de %s.",
-	"It answered %s with %s %s, which speaks for %s.":                                                                                               "Sa réponse %s contient %s %s, ce qui parle pour %s.",
 	"strong":                           "fort",
 	"medium":                           "moyen",
 	"weak":                             "faible",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"camcensus/fingerprint"
 	"camcensus/internal/inventory"
 
 	"golang.org/x/text/language"
@@ -122,6 +123,23 @@ func (t tongue) ClockOf(at *time.Time) *Clock {
 		return nil
 	}
 	return t.Clock(*at)
+}
+
+// Phrase says one of the agent's own sentences.
+func (t tongue) Phrase(sentence string) string { return inventory.Phrase(t.Lang, sentence) }
+
+// Field names one of the fields that a census cannot see.
+func (t tongue) Field(name string) string { return inventory.Word(t.Lang, name) }
+
+// Contradiction says one of a device's contradictions.
+func (t tongue) Contradiction(text string) string { return fingerprint.Contradiction(text, t.Lang) }
+
+// TitleOf is a policy's title.
+func (t tongue) TitleOf(p Policy) string {
+	if t.Lang == french && p.TitleFR != "" {
+		return p.TitleFR
+	}
+	return p.Title
 }
 
 // StateWord names a state for a template.

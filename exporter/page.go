@@ -121,7 +121,7 @@ func (f *frame) notices() []notice {
 		}
 	}
 	s := f.S
-	add(s.Storage.Problem != "", "bad", f.T("The store has a problem: %s", s.Storage.Problem))
+	add(s.Storage.Problem != "", "bad", f.T("The store has a problem: %s", f.Phrase(s.Storage.Problem)))
 	add(s.Config.Error != "", "bad", f.T("The last reload of the config failed, the old config is in force: %s", s.Config.Error))
 	add(s.Pause.Operator, "note", f.T("Sending is paused by %s since %s. It goes on listening.", orUnknown(f.tongue, s.Pause.By), f.Time(s.Pause.Since)))
 	add(s.Pause.QuietHours, "note", f.T("Quiet hours: nothing is sent until they end."))

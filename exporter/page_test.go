@@ -162,7 +162,7 @@ func TestBrowserShowsThePageAndRunsNothingOfADevice(t *testing.T) {
 		{"/", "1360,1500", "en-CA", "overview", []string{"LTS CMIP9342-28", "Nov 20, 2026", `class="scripted"`}},
 		{"/", "390,3200", "en-CA", "overview-narrow", []string{"LTS CMIP9342-28"}},
 		{"/", "1360,1500", "fr-CA", "overview-fr", []string{"Utilisation interdite", "20 nov. 2026"}},
-		{"/devices/d-test000000031", "1360,1500", "en-CA", "device", []string{"What would settle it", "block registered to Hikvision"}},
+		{"/devices/d-test000000031", "1360,1500", "en-CA", "device", []string{"What would settle it", "It speaks for Hikvision."}},
 		{"/devices/d-test000000035", "1360,1600", "fr-CA", "device-hostile-fr", []string{"Ce qui trancherait", "&lt;script&gt;document.title="}},
 		{"/coverage", "1360,1100", "en-CA", "coverage", []string{"needs CAP_NET_RAW"}},
 		{"/events", "1360,700", "en-CA", "events", []string{"got another verdict"}},

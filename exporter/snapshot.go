@@ -69,6 +69,7 @@ type Policy struct {
 	Name        string // "ca-hikvision-2025"
 	Version     string // the list's own version
 	Title       string // the instrument in words
+	TitleFR     string // the same in French; may be empty
 	Issuer      string // who made it
 	Verb        string // use, buy, install, authorise
 	Source      string // where it can be read

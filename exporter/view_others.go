@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"camcensus/internal/inventory"
@@ -66,7 +67,7 @@ func (x *Exporter) devicePage(w http.ResponseWriter, r *http.Request) {
 	}
 	for i := range d.Verdicts {
 		p := v.policyNamed(d.Verdicts[i].Policy)
-		v.Meanings = append(v.Meanings, meaningRow{v.Row.Verdicts[i], p.Title, v.meaning(&d, &d.Verdicts[i], p)})
+		v.Meanings = append(v.Meanings, meaningRow{v.Row.Verdicts[i], v.TitleOf(*p), v.meaning(&d, &d.Verdicts[i], p)})
 	}
 	if len(d.Verdicts) == 0 {
 		v.Meanings = []meaningRow{{verdictCell{Kind: policy.Unclassified, Word: v.verdictWord(policy.Unclassified)}, "", v.meaning(&d, &policy.Verdict{}, &Policy{})}}
@@ -125,6 +126,7 @@ func (f *frame) eventRows(x *Exporter, events []inventory.Event) []eventRow {
 		for _, text := range []*string{&e.From, &e.To, &e.By} {
 			*text = shortened(*text, maxShown)
 		}
+		e.From, e.To = inventory.Told(f.Lang, &e)
 		row := eventRow{Event: e, At: f.Clock(e.Time), Word: f.eventWord(e.Event)}
 		if d, ok := x.agent.Device(e.Device); ok {
 			row.Name = f.deviceTitle(&d)
@@ -153,6 +155,16 @@ func (x *Exporter) coveragePage(w http.ResponseWriter, r *http.Request) {
 	v := coverageView{frame: x.frame(w, r, "coverage")}
 	v.Title = v.T("Coverage")
 	v.C = v.S.Coverage()
+	v.C.NotAssessed = nil
+	for _, p := range v.S.Policies {
+		var fields []string
+		for _, what := range p.NotAssessed {
+			fields = append(fields, v.Field(what))
+		}
+		if len(fields) > 0 {
+			v.C.NotAssessed = append(v.C.NotAssessed, p.Name+v.Colon()+" "+strings.Join(fields, ", "))
+		}
+	}
 	v.Blind = v.blindSpots()
 	for i, report := range v.C.Sources {
 		src := &v.S.Sources[i]

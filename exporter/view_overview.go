@@ -336,14 +336,17 @@ func (f *frame) blindSpots() []string {
 	if len(s.Exclusions) > 0 {
 		said = append(said, f.T("Exclusions, whose devices are never asked: %s", f.Number(len(s.Exclusions))))
 	}
-	return append(said, s.Notes...)
+	for _, note := range s.Notes {
+		said = append(said, f.Phrase(note))
+	}
+	return said
 }
 
 func orReason(t tongue, reason string) string {
 	if reason == "" {
 		return t.T("no reason is known")
 	}
-	return reason
+	return t.Phrase(reason)
 }
 
 func orAll(t tongue, name string) string {

@@ -206,13 +206,9 @@ func established(d *inventory.Device) bool {
 
 // seen says what one reason is: what was seen, then what it speaks for.
 func (t tongue) seen(r *fingerprint.Reason) string {
-	if t.Lang == english && r.Text != "" {
-		return r.Text
-	}
-	if r.Group == fingerprint.GroupAddress {
-		return t.T("Its MAC %s is in a block registered to %s.", shortened(r.Value, 40), orUnknown(t, r.Supports))
-	}
-	return t.T("It answered %s with %s %s, which speaks for %s.", t.sourceWord(r.Source), r.Field, t.Quote(shortened(r.Value, 120)), orUnknown(t, r.Supports))
+	short := *r
+	short.Value = shortened(r.Value, 120)
+	return short.In(t.Lang)
 }
 
 // sourceWord names a source or probe as people know it.

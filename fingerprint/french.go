@@ -10,6 +10,9 @@ import (
 // firm it is and for whom it speaks.
 func (r *Reason) In(lang string) string {
 	if lang != "fr" {
+		if r.Text == "" { // of a reason that no rule of this release gave
+			return seenText(r.Source, r.Field, r.Value) + "It speaks for " + r.Supports + "."
+		}
 		return r.Text
 	}
 	if r.Group == GroupAddress {

@@ -138,13 +138,16 @@ func (a *Agent) reportFacts() inventory.ReportFacts {
 func (j *Judge) ReportFacts(version string) inventory.ReportFacts {
 	f := inventory.ReportFacts{
 		Version:         version,
-		RulesVersion:    fmt.Sprintf("%s (%d rules, %d makers)", version, j.rules.Rules(), len(j.rules.Makers())),
-		RegistryVersion: fmt.Sprintf("%s of %s", j.registry.Version(), j.registry.Date()),
+		RulesVersion:    version,
+		Rules:           j.rules.Rules(),
+		Makers:          len(j.rules.Makers()),
+		RegistryVersion: j.registry.Version(),
+		RegistryDate:    j.registry.Date(),
 	}
-	for _, p := range j.policySummaries() {
+	for _, p := range j.policies {
 		f.Policies = append(f.Policies, inventory.ReportPolicy{
-			Name: p.Name, Title: p.Title, Version: p.Version, Issuer: p.Issuer, Verb: p.Verb, Source: p.Source,
-			ReviewedOn: p.ReviewedOn, Instruction: p.Instruction, NotAssessed: p.NotAssessed,
+			Name: p.Name, Titles: p.Titles, Version: p.Version, Issuers: p.Issuer, Verb: p.Verb, Instruments: p.Instrument,
+			ReviewedOn: p.ReviewedOn, Instruction: p.Instruction, NotAssessed: p.NotAssessed, Text: p.Text,
 		})
 	}
 	return f

@@ -320,7 +320,7 @@ func TestFiveYears(t *testing.T) {
 func exampleFacts() ReportFacts {
 	return ReportFacts{
 		Property: "111 Sussex Drive", Organisation: "Example Department", Contact: "security@example.org", Version: "0.1.0",
-		Policies:   []ReportPolicy{{Name: "ca-hikvision-2025", Title: "Order on Hikvision products", Version: "2025-06-27", Issuer: "Government of Canada", Verb: "use", Source: "example.org/order", ReviewedOn: "2026-01-04", NotAssessed: []string{"telecommunications", "services", "components"}}},
+		Policies:   []ReportPolicy{{Name: "ca-hikvision-2025", Titles: policy.Words{EN: "Order on Hikvision products", FR: "Décret sur les produits Hikvision"}, Version: "2025-06-27", Issuers: policy.Words{EN: "Government of Canada"}, Verb: "use", Instruments: policy.Words{EN: "example.org/order"}, ReviewedOn: "2026-01-04", NotAssessed: []string{"telecommunications", "services", "components"}}},
 		Networks:   []ReportNetwork{{Network: "10.0.0.0/22", Tried: 1022, Answered: 500, Excluded: 4, LastSweep: start, Up: true}, {Network: "10.20.0.0/24", Tried: 254, Unreachable: 254, Reason: "no route"}},
 		Sources:    []discovery.Status{{Source: "arp", Interface: "eth0", Up: false, Reason: "needs CAP_NET_RAW: the kernel's neighbour table serves instead"}},
 		NotInScope: []discovery.NotInScope{{Network: "172.17.0.0/16", Reason: "container bridge: add to networks"}},

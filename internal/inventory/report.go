@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"camcensus/discovery"
@@ -27,16 +29,21 @@ type ReportFacts struct {
 	NotInScope                      []discovery.NotInScope
 	Exclusions                      []discovery.Exclusion
 	Notes                           []string
-	RulesVersion                    string // of the rule files, with their date
-	RegistryVersion                 string // of the IEEE registry, with its date
+	RulesVersion                    string // of the rule files
+	Rules, Makers                   int    // that they hold
+	RegistryVersion, RegistryDate   string // of the IEEE registry
 	UnassessedChannels              int
 	RecordersChannelsUnknown        int
 }
 
 // ReportPolicy is one active list.
 type ReportPolicy struct {
-	Name, Title, Version, Issuer, Verb, Source, ReviewedOn, Instruction string
-	NotAssessed                                                         []string
+	Name, Version, Verb, ReviewedOn, Instruction string
+	Titles, Issuers, Instruments                 policy.Words
+	NotAssessed                                  []string
+	// Text words a verdict in a language (policy.Policy.Text); nil: the
+	// report says only what would settle it.
+	Text func(v policy.Verdict, id fingerprint.Identity, finding, lang string) string
 }
 
 // ReportNetwork is one network's coverage.
@@ -107,13 +114,10 @@ const maxUnknownListed = 2000
 func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOptions) error {
 	v := &reportView{
 		ReportFacts: o.Report, Lang: o.Lang, Site: i.opt.Site, From: o.From, To: o.To, Whole: o.From.IsZero(), Written: i.now(),
-		States: map[State]int{},
+		States: map[State]int{}, words: wordsOnce(),
 	}
 	if v.Lang != "fr" {
 		v.Lang = "en"
-	}
-	if err := json.Unmarshal(reportWords, &v.words); err != nil {
-		return err
 	}
 	if v.Whole {
 		v.From = i.Created()
@@ -221,8 +225,10 @@ func worst(verdicts []policy.Verdict) int {
 
 func (v *reportView) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": v.word, "day": v.day, "time": v.moment, "reason": v.reason, "verdict": v.verdict, "join": strings.Join,
-		"evidence": v.settled, "flags": func(d Device) []policy.Verdict {
+		"t": v.word, "day": v.day, "time": v.moment, "verdict": v.verdict, "join": strings.Join, "meaning": v.meaning,
+		"reason":        func(r fingerprint.Reason) string { r.Value = clip(r.Value, 120); return r.In(v.Lang) },
+		"contradiction": func(text string) string { return fingerprint.Contradiction(text, v.Lang) },
+		"in":            func(w policy.Words) string { return w.In(v.Lang) }, "flags": func(d Device) []policy.Verdict {
 			return slices.DeleteFunc(slices.Clone(d.Verdicts), func(o policy.Verdict) bool { return !o.Flagged() })
 		},
 		"verdicts": func() []string {
@@ -270,18 +276,50 @@ func (v *reportView) percent(share string) string {
 
 // phrase says one of the agent's own sentences in the report's language; one
 // that is not known stands as it is. {x} stands for anything in it.
-func (v *reportView) phrase(sentence string) string {
-	if w := v.words[sentence]; w != nil {
-		return w[v.Lang]
+func (v *reportView) phrase(sentence string) string { return Phrase(v.Lang, sentence) }
+
+// Phrase says one of the agent's own sentences in a language, en or fr; one
+// that is not known stands as it is.
+func Phrase(lang, sentence string) string {
+	if w := wordsOnce()[sentence]; w != nil {
+		return w[lang]
 	}
-	for pattern, w := range v.words {
-		before, after, ok := strings.Cut(pattern, "{x}")
-		if ok && len(sentence) > len(before)+len(after) && strings.HasPrefix(sentence, before) && strings.HasSuffix(sentence, after) {
-			return strings.Replace(w[v.Lang], "{x}", sentence[len(before):len(sentence)-len(after)], 1)
+	if lang == "en" {
+		return sentence
+	}
+	for _, p := range patternsOnce() {
+		if m := p.english.FindStringSubmatch(sentence); m != nil {
+			said := p.said[lang]
+			for _, x := range m[1:] {
+				said = strings.Replace(said, "{x}", Phrase(lang, x), 1)
+			}
+			return said
 		}
 	}
 	return sentence
 }
+
+type pattern struct {
+	english *regexp.Regexp
+	said    map[string]string
+}
+
+// patternsOnce are the sentences with places to fill, the longest first.
+var patternsOnce = sync.OnceValue(func() []pattern {
+	var keys []string
+	for key := range wordsOnce() {
+		if strings.Contains(key, "{x}") {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	var out []pattern
+	for _, key := range keys {
+		english := "^" + strings.ReplaceAll(regexp.QuoteMeta(key), `\{x\}`, "(.+)") + "$"
+		out = append(out, pattern{regexp.MustCompile(english), wordsOnce()[key]})
+	}
+	return out
+})
 
 // told says what happened to a device, each kind of event in one line: when
 // last, how often, and to what.
@@ -312,31 +350,72 @@ func (v *reportView) became(e *Event) string {
 	switch e.Event {
 	case "missing", "removed", "returned":
 		return ""
-	case "verdict_changed":
-		list, verdict, _ := strings.Cut(e.To, " ")
-		verdict, basis, _ := strings.Cut(strings.TrimSuffix(verdict, ")"), " (")
-		if v.words["verdict."+verdict] == nil {
-			return e.To
-		}
-		verdict = list + " " + v.word("verdict."+verdict)
-		if basis != "" {
-			verdict += " (" + v.word("basis."+basis) + ")"
-		}
-		return verdict
-	case "identified":
-		if n := strings.LastIndex(e.To, " ("); n >= 0 {
-			return e.To[:n] + " (" + v.word(strings.TrimSuffix(e.To[n+2:], ")")) + ")"
-		}
 	}
-	return e.To
+	return v.side(e.Event, e.To)
 }
+
+// side says what an event changed from or to.
+func (v *reportView) side(event, text string) string {
+	if text == "" {
+		return ""
+	}
+	before, inner, bracketed := text, "", false
+	if n := strings.LastIndex(text, " ("); n >= 0 {
+		before, inner, bracketed = text[:n], strings.TrimSuffix(text[n+2:], ")"), true
+	}
+	switch event {
+	case "missing", "removed", "returned":
+		return v.word(text)
+	case "verdict_changed":
+		list, verdict, _ := strings.Cut(before, " ")
+		if v.words["verdict."+verdict] != nil {
+			verdict = "verdict." + verdict
+		}
+		before, inner = list+" "+v.word(verdict), "basis."+inner
+	case "identified":
+		parts := strings.Split(before, ", ")
+		for n := range parts {
+			parts[n] = v.phrase(parts[n])
+		}
+		before = strings.Join(parts, ", ")
+	case "determined":
+	case "excepted":
+		return strings.Replace(text, " until ", " "+v.word("until")+" ", 1)
+	case "annotated":
+		parts := strings.Split(text, "; ")
+		for n := range parts {
+			if name, value, ok := strings.Cut(parts[n], "="); ok && v.words[name] != nil {
+				parts[n] = v.word(name) + "=" + value
+			}
+		}
+		return strings.Join(parts, "; ")
+	default:
+		return text
+	}
+	if bracketed {
+		before += " (" + v.word(inner) + ")"
+	}
+	return before
+}
+
+// Told says in a language, en or fr, what an event changed from and to.
+func Told(lang string, e *Event) (from, to string) {
+	v := reportView{Lang: lang, words: wordsOnce()}
+	return v.side(e.Event, e.From), v.side(e.Event, e.To)
+}
+
+// wordsOnce are the words of the report.
+var wordsOnce = sync.OnceValue(func() map[string]map[string]string {
+	var words map[string]map[string]string
+	if err := json.Unmarshal(reportWords, &words); err != nil {
+		panic("inventory: report.json: " + err.Error()) // it is part of the program
+	}
+	return words
+})
 
 // Word says one of the report's words in a language, en or fr.
 func Word(lang, name string) string {
-	v := reportView{Lang: lang}
-	if json.Unmarshal(reportWords, &v.words) != nil {
-		return name
-	}
+	v := reportView{Lang: lang, words: wordsOnce()}
 	return v.word(name)
 }
 
@@ -364,24 +443,6 @@ func (v *reportView) moment(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04") + " UTC"
 }
 
-// reason puts one sign in words: what was seen, then what it means.
-func (v *reportView) reason(r fingerprint.Reason) string {
-	if v.Lang == "en" && r.Text != "" {
-		return r.Text
-	}
-	return strings.NewReplacer(
-		"{source}", r.Source, "{port}", portWord(r.Port), "{field}", r.Field, "{value}", clip(r.Value, 200), "{rule}", r.Rule,
-		"{supports}", r.Supports, "{group}", v.word("group."+string(r.Group)), "{grade}", v.word("grade."+string(r.Grade)),
-	).Replace(v.word("reason"))
-}
-
-func portWord(port int) string {
-	if port == 0 {
-		return ""
-	}
-	return fmt.Sprintf(":%d", port)
-}
-
 // verdict is the verdict in the instrument's own verb: a list that forbids
 // nothing says "on the list".
 func (v *reportView) verdict(o policy.Verdict) string {
@@ -393,10 +454,43 @@ func (v *reportView) verdict(o policy.Verdict) string {
 	return v.word("verdict." + o.Verdict)
 }
 
-// settled is what would settle a finding.
-func (v *reportView) settled(o policy.Verdict) string {
-	if v.Lang == "en" && o.Text != "" {
-		return o.Text
+// meaning is what a verdict means for the device and what would settle it;
+// what was seen stands below, once for all lists.
+func (v *reportView) meaning(d Device, o policy.Verdict) string {
+	for _, p := range v.Policies {
+		if p.Name != o.Policy || p.Text == nil {
+			continue
+		}
+		finding := ""
+		if d.Determination != nil {
+			finding = d.Determination.Manufacturer
+		}
+		return p.Text(o, spokenOf(&d, o), finding, v.Lang)
 	}
 	return v.word("settle." + o.Verdict)
+}
+
+// groupWords finds the group of an affiliate in the verdict's own text, since
+// only its judge knew it.
+var groupWords = regexp.MustCompile(`(?:a firm of|belonged to) the (.+?) group`)
+
+// spokenOf is what a verdict's words need of the identity.
+func spokenOf(d *Device, o policy.Verdict) fingerprint.Identity {
+	id := fingerprint.Identity{Manufacturer: d.Manufacturer, Brand: d.Brand, Model: d.Model, Class: d.Class, Contradictions: d.Contradictions}
+	group := ""
+	if m := groupWords.FindStringSubmatch(o.Text); m != nil {
+		group = m[1]
+	}
+	add := func(maker string, standing fingerprint.Standing) {
+		id.Candidates = append(id.Candidates, fingerprint.Candidate{Maker: maker, Of: group, Standing: standing,
+			Relabel: o.Basis == "relabel", Former: o.Basis == "former_affiliate"})
+	}
+	if d.Manufacturer != "" {
+		add(d.Manufacturer, fingerprint.Established)
+		return id
+	}
+	for _, r := range d.Reasons {
+		add(r.Supports, fingerprint.Suspected)
+	}
+	return id
 }

@@ -66,7 +66,7 @@ func (c *checker) policy(p *Policy) {
 	if !policyID.MatchString(p.Name) {
 		c.fault([]string{"id"}, "id %q: lower-case letters, digits and dashes only", p.Name)
 	}
-	for key, value := range map[string]string{"instrument": p.Instrument, "issuer": p.Issuer, "says": p.Says.EN} {
+	for key, value := range map[string]string{"instrument": p.Instrument.EN, "issuer": p.Issuer.EN, "says": p.Says.EN} {
 		if value == "" {
 			c.fault([]string{key}, "%s is missing (needed: %s)", key, requiredWords)
 		}

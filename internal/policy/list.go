@@ -28,8 +28,8 @@ type Policy struct {
 	Titles       Words    `yaml:"title"`
 	Title        string   `yaml:"-"` // Titles in English
 	Source       string   `yaml:"-"` // the instrument and where it can be read
-	Instrument   string   `yaml:"instrument"`
-	Issuer       string   `yaml:"issuer"`
+	Instrument   Words    `yaml:"instrument"`
+	Issuer       Words    `yaml:"issuer"`
 	Jurisdiction string   `yaml:"jurisdiction"`
 	Announced    string   `yaml:"announced"`
 	Effective    string   `yaml:"effective"`
@@ -62,10 +62,26 @@ type Policy struct {
 	ReviewedOn  string   `yaml:"reviewed_on"`
 }
 
-// Words is one text in both official languages.
-type Words struct {
-	EN string `yaml:"en"`
-	FR string `yaml:"fr"`
+// Words is one text in both official languages, written {en: ..., fr: ...}, or
+// in English alone.
+type Words struct{ EN, FR string }
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (w *Words) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		return n.Decode(&w.EN)
+	}
+	var by map[string]string
+	if err := n.Decode(&by); err != nil {
+		return err
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := n.Content[i]; key.Value != "en" && key.Value != "fr" {
+			return fmt.Errorf("yaml: line %d: field %s not found in type policy.Words", key.Line, key.Value)
+		}
+	}
+	w.EN, w.FR = by["en"], by["fr"]
+	return nil
 }
 
 // In returns the text in a language, English where there is no other.
@@ -192,7 +208,7 @@ func Parse(name string, text []byte) (*Policy, []error) {
 	if len(c.faults) > 0 {
 		return nil, c.faults
 	}
-	p.Title, p.Source = p.Titles.EN, p.Instrument
+	p.Title, p.Source = p.Titles.EN, p.Instrument.EN
 	return p, nil
 }
 
