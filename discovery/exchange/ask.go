@@ -35,6 +35,7 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 
 	for _, i := range s.env.Wire.Scope().Interfaces {
 		s.board.Begin(i.Name, Asking)
+		s.board.Begin(i.Name, Asking6)
 		s.board.Begin(i.Name, Answering)
 	}
 	window, closeWindow := context.WithCancel(ctx)
@@ -136,7 +137,7 @@ func (s *Source) openOn(ctx context.Context, i discovery.Interface) map[int]*dis
 		}
 		conn, err := s.env.Wire.OpenUDP(ctx, o)
 		if err != nil {
-			s.board.Fail(i.Name, Asking, err)
+			s.board.Fail(i.Name, Asking.of(socket.V6), err)
 			continue
 		}
 		open[index] = conn
@@ -179,11 +180,11 @@ func (s *Source) repeat(ctx context.Context, iface string, conn *discovery.UDPCo
 		err := conn.SendVia(ctx, iface, message, q.To)
 		switch {
 		case err == nil:
-			s.board.Work(iface, Asking)
+			s.board.Work(iface, Asking.of(q.To.Addr().Is6()))
 		case ctx.Err() != nil || refused(err):
 			return
 		default:
-			s.board.Fail(iface, Asking, err)
+			s.board.Fail(iface, Asking.of(q.To.Addr().Is6()), err)
 			return
 		}
 	}
@@ -212,6 +213,7 @@ func (s *Source) askHosts(ctx context.Context, sink discovery.Sink) <-chan struc
 		return done
 	}
 	ctx, end := context.WithCancel(ctx)
+	s.board.Begin("", Asking)
 	conn, err := s.env.Wire.OpenUDP(ctx, discovery.UDPOptions{Network: "udp4"})
 	if err != nil {
 		s.board.Fail("", Asking, err)
@@ -245,7 +247,10 @@ func (s *Source) sendEach(ctx context.Context, conn *discovery.UDPConn, targets 
 			if errors.Is(err, discovery.ErrListenOnly) || ctx.Err() != nil {
 				return
 			}
-			if err != nil && !refused(err) { // no route: the rest of the network will say so too
+			switch {
+			case err == nil:
+				s.board.Work("", Asking)
+			case !refused(err): // no route: the rest of the network will say so too
 				s.board.Fail("", Asking, err)
 			}
 		}

@@ -14,11 +14,21 @@ type Part int
 
 // The parts. A source is up where none of them failed.
 const (
-	Asking    Part = iota // sending, from ephemeral ports
-	Answering             // the fixed port that answers come to
-	Listening             // the groups
+	Asking     Part = iota // sending over IPv4, from ephemeral ports
+	Asking6                // and over IPv6
+	Listening              // the IPv4 groups
+	Listening6             // the IPv6 groups
+	Answering              // the fixed port that answers come to
 	parts
 )
+
+// of is the part over IPv4 or IPv6.
+func (p Part) of(v6 bool) Part {
+	if v6 {
+		return p + 1
+	}
+	return p
+}
 
 // Board keeps the health of one source on every interface.
 type Board struct {
@@ -30,7 +40,7 @@ type Board struct {
 }
 
 type state struct {
-	proven [parts]bool // worked in this round: a failure of the other family is no news
+	proven [parts]bool // worked in this round: that it failed once is no news
 	reason [parts]string
 }
 

@@ -114,6 +114,7 @@ func (s *Source) Listen(ctx context.Context, sink discovery.Sink) error {
 	var open sync.WaitGroup
 	for _, i := range s.env.Wire.Scope().Interfaces {
 		s.board.Begin(i.Name, Listening)
+		s.board.Begin(i.Name, Listening6)
 		for _, group := range s.talk.Groups {
 			if Carries(i, group.Addr().Is6()) {
 				open.Go(func() {
@@ -128,15 +129,16 @@ func (s *Source) Listen(ctx context.Context, sink discovery.Sink) error {
 
 // hear delivers what arrives at a group until ctx ends or the socket fails.
 func (s *Source) hear(ctx context.Context, iface string, group netip.AddrPort, sink discovery.Sink) error {
+	part := Listening.of(group.Addr().Is6())
 	conn, err := s.env.Wire.ListenGroup(ctx, group, []string{iface})
 	if err == nil {
-		s.board.Work(iface, Listening)
+		s.board.Work(iface, part)
 		if err = s.receive(ctx, conn, nil, sink); err == nil {
 			return nil
 		}
-		s.board.Begin(iface, Listening)
+		s.board.Begin(iface, part)
 	}
-	s.board.Fail(iface, Listening, err)
+	s.board.Fail(iface, part, err)
 	return err
 }
 

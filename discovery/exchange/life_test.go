@@ -173,12 +173,12 @@ func TestTheMakersSearchesReachRoutedHosts(t *testing.T) {
 func TestAGroupThatCouldNotBeJoinedIsTriedAgain(t *testing.T) {
 	far := newFarSide(t)
 	plug(t, far, "cam0", "10.77.0.1/24", "10.77.0.25/24")
-	group := netip.MustParseAddrPort("239.255.255.251:37810")
+	group := netip.MustParseAddrPort("239.255.255.250:3702")
 	jealous, err := net.ListenUDP("udp4", &net.UDPAddr{Port: int(group.Port())}) // shares the port with nobody
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := source(t, protocol(t, "dhip"), newWire(t))
+	s := source(t, wsd.Protocol, newWire(t)) // it hears IPv6 as well, where nothing is in the way
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	var found catch
@@ -195,8 +195,8 @@ func TestAGroupThatCouldNotBeJoinedIsTriedAgain(t *testing.T) {
 	await(t, "the status says why", func() bool { return !state().Up && strings.Contains(state().Reason, "address already in use") })
 	jealous.Close()
 	await(t, "it is heard", func() bool {
-		far.shout(t, "cam0", "10.77.0.25:37810", group.String(), fixture(t, "dhip", "dahua.bin"))
-		return len(found.of("dhip", "10.77.0.25")) > 0
+		far.shout(t, "cam0", "10.77.0.25:3702", group.String(), fixture(t, "wsd", "dahua_hello.xml"))
+		return len(found.of("wsd", "10.77.0.25")) > 0
 	})
 	if st := state(); !st.Up {
 		t.Errorf("down: %+v", st)
