@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"camcensus/internal/policy"
 )
@@ -56,6 +57,26 @@ func TestMoveByDHCPKeepsTheDevice(t *testing.T) {
 	}
 	if !slices.Contains(s.told(a), "moved") || s.values(a) != "App-webs/" {
 		t.Errorf("events %v, evidence %q", s.told(a), s.values(a))
+	}
+}
+
+// After a restart the kernel's neighbour table still has the old address.
+func TestASightingFromBeforeAMoveMovesNobodyBack(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.end(lan)
+	before := s.clock.now()
+	s.clock.pass(time.Minute)
+	s.see("10.0.0.9", macA)
+	s.end(lan)
+	s.end(lan)
+	s.Observe(Observation{Time: before, Source: "neighbor", Interface: "eth0", IP: ip("10.0.0.1"), MAC: mac(macA)})
+	if d := s.device(a); len(d.IPs) != 1 || d.IPs[0] != "10.0.0.9" {
+		t.Errorf("at %v, events %v", d.IPs, s.told(a))
+	}
+	s.see("10.0.0.1", macA)
+	if d := s.device(a); d.IPs[0] != "10.0.0.1" {
+		t.Errorf("moved back, yet at %v", d.IPs)
 	}
 }
 
@@ -643,4 +664,14 @@ func TestAForgerThatNamesAnothersMACIsNotThatHost(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARelativeStoragePathIsReadAndWritten(t *testing.T) {
+	t.Chdir(t.TempDir())
+	o := Options{Dir: "store", Site: "hq"}
+	s := newSite(t, o)
+	a := s.see("10.0.0.1", macA).Device
+	s.end(lan)
+	s = reopen(t, s, o)
+	s.device(a)
 }

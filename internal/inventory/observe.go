@@ -87,7 +87,7 @@ func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, boo
 		}
 		was := b.last
 		b.last = max(b.last, now)
-		if !b.live && i.takeAddress(e, b, o) {
+		if !b.live && !e.movedSince(b, now) && i.takeAddress(e, b, o) {
 			i.moved(e, b, o, was)
 		}
 		if fresh {
@@ -166,6 +166,14 @@ func (i *Inventory) moved(e *entry, b *binding, o *Observation, was int64) {
 	if from != "" && from != b.ip.String() {
 		i.tell(e, Event{Time: o.Time, Event: "moved", From: from, To: b.ip.String(), Evidence: o.Source})
 	}
+}
+
+// movedSince: the device took another address after the time of a sighting at
+// this one, which a kernel's neighbour table may still hold.
+func (e *entry) movedSince(from *binding, sighted int64) bool {
+	return slices.ContainsFunc(e.bindings, func(b binding) bool {
+		return b.live && b.mac == from.mac && b.ip != from.ip && b.ip.Is4() == from.ip.Is4() && b.since > sighted
+	})
 }
 
 // addressless: every other binding had ended before.

@@ -102,6 +102,9 @@ func (i *Inventory) openStore(ctx context.Context) error {
 		return fmt.Errorf("inventory: open %s: %w", s.path, err)
 	}
 	i.store = s
+	if i.judgedBy != "" {
+		s.put("DELETE FROM meta WHERE name = ?", judgedByMeta)
+	}
 	check, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	go s.run()
@@ -234,6 +237,9 @@ func openReader(path, more string) (*sql.DB, error) {
 }
 
 func dsn(path, query string) string {
+	if whole, err := filepath.Abs(path); err == nil { // of a relative path the first folder would be read as a host
+		path = whole
+	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
 }
 
