@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,9 +35,14 @@ type message struct {
 
 func openTab(t *testing.T, url string) *tab {
 	t.Helper()
+	profile, err := os.MkdirTemp("", "camcensus-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(tool(t, "chromium", "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-port=0",
-		"--remote-allow-origins=*", "--user-data-dir="+t.TempDir(), "about:blank")
+		"--remote-allow-origins=*", "--user-data-dir="+profile, "about:blank")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its helpers end with it
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,8 +51,14 @@ func openTab(t *testing.T, url string) *tab {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended by itself
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
 		_ = cmd.Wait()
+		for range 50 { // a helper may write a last file while it is killed
+			if os.RemoveAll(profile) == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
 	})
 	address := regexp.MustCompile(`ws://([^/]+)/`)
 	lines := bufio.NewScanner(stderr)

@@ -53,7 +53,8 @@ func (f *demoFlags) run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	fmt.Fprintf(s.err, "A simulated site of %d devices on 127.77.0.0/24; nothing leaves this machine.\n", len(site.Devices))
+	heard, late := speaking(site)
+	fmt.Fprintf(s.err, "A simulated site of %d devices on 127.77.0.0/24, %d of them plugged in while it runs; nothing leaves this machine.\n", heard, late)
 	fmt.Fprintf(s.err, "  page     http://%s/\n  metrics  http://%s/metrics\nCtrl-C ends it.\n", f.listen, f.listen)
 	run := runFlags{listen: []string{f.listen}}
 	return run.serve(ctx, log.With(zap.Bool("demo", true)), func(ctx context.Context) (*agent.Agent, error) {
@@ -61,6 +62,21 @@ func (f *demoFlags) run(ctx context.Context, s streams) (err error) {
 			Config: demoConfig(), StoragePath: dir, Version: version, Revision: revision(), Log: log,
 		})
 	})
+}
+
+// speaking counts the devices that make themselves heard, and those of them
+// that come later. Without ARP, which loopback has not, the rest stays unseen.
+func speaking(site *lab.Site) (heard, late int) {
+	for _, d := range site.Devices {
+		if d.WSD == nil && d.MDNS == nil && len(d.UDP) == 0 {
+			continue
+		}
+		heard++
+		if d.PlugAfter > 0 {
+			late++
+		}
+	}
+	return heard, late
 }
 
 // demoConfig looks at the simulated site only, and often.
