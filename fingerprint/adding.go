@@ -72,6 +72,9 @@ func (s *state) addUp() Identity {
 	s.joinGroups()
 	s.dropLabels()
 	contradicted := s.stand()
+	if s.forwardsCamera(&id, contradicted) {
+		id.Class, id.MaybeCamera = ClassUnknown, true
+	}
 	s.name(&id, contradicted)
 	s.presume(&id)
 	s.finish(&id)
@@ -267,6 +270,27 @@ func (s *state) stand() (contradicted bool) {
 		}
 	}
 	return true
+}
+
+// forwardsCamera: beside another's network equipment, a listed maker of cameras
+// speaks by a strong sign. Whether that is a camera to which a router forwards
+// or a second device at the address, it is not beyond the lists' reach.
+func (s *state) forwardsCamera(id *Identity, contradicted bool) bool {
+	return id.Class == ClassNetwork && slices.ContainsFunc(s.tallies, func(t tally) bool {
+		m := s.set.makers[t.maker]
+		kind := classAt(m.mainly)
+		return m.listed && kind >= 0 && kind < cameraKinds && !t.dropped && t.standing >= Suspected && t.best() == strong &&
+			(contradicted || s.networkOfOthers(t.maker))
+	})
+}
+
+// networkOfOthers: only signs of other makers say that this is network
+// equipment.
+func (s *state) networkOfOthers(maker int) bool {
+	return !slices.ContainsFunc(s.fired, func(f firing) bool {
+		r := f.rule
+		return r.class == ClassNetwork && (r.maker == none || s.set.related(r.maker, maker))
+	})
 }
 
 func (t *tally) stand() Standing {

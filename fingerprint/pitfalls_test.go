@@ -116,6 +116,8 @@ func TestPitfalls(t *testing.T) {
 		{name: "E: Dahua under Canada's order is clear", ev: evidence(mac(dahuaMAC), dahuaDHIP, dahuaRealm), verdict: policy.Clear, maker: "Dahua"},
 		{name: "E: Dahua under 889 is banned", ev: evidence(mac(dahuaMAC), dahuaDHIP, dahuaRealm), policy: "us-ndaa-889", verdict: policy.Banned, maker: "Dahua"},
 		{name: "E: Axis with two signs is clear", ev: evidence(mac(axisMAC), on("tls", 443, "subject", "CN=axis-accc8e000001,O=Axis Communications AB", "subject.cn", "axis-accc8e000001", "subject.o", "Axis Communications AB"), onvifCamera), verdict: policy.Clear, maker: "Axis"},
+		{name: "E: a router that forwards a camera's page", ev: evidence(on("http", 80, "title", "RouterOS router configuration page"), on("http", 8000, "server", "App-webs/")), verdict: policy.SuspectedV, maker: "Hikvision"},
+		{name: "E: a router that says who it is, and forwards a camera's page", ev: evidence(on("http", 80, "server", "Mikrotik HttpProxy"), on("http", 8000, "server", "App-webs/")), verdict: policy.SuspectedV},
 		{name: "E: two makers with medium signs contradict", ev: evidence(mac(axisMAC), on("onvif", 80, "manufacturer", "HIKVISION", "model", "X")), verdict: policy.Unknown},
 		{name: "E: a listed maker's strong sign stands against another's", ev: evidence(mac(axisMAC), hikWeb), verdict: policy.SuspectedV, maker: "Hikvision"},
 
