@@ -4,10 +4,11 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,12 +109,32 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 		stream: newBroadcaster(), rescan: make(chan struct{}, 1), relisten: make(chan struct{}, 1), keeper: newKeeper(o.Record),
 	}
 	a.hosts = newHostQueue()
+	opened := make(chan error, 1) // rules and devices are read at the same time
+	go func() { opened <- a.openInventory(ctx) }()
+	err, openErr := a.prepare(), <-opened
+	if err != nil && openErr == nil {
+		return nil, errors.Join(err, a.inventory.Close())
+	}
+	if err = cmp.Or(err, openErr); err != nil {
+		return nil, err
+	}
+	a.pause = loadPause(o.StoragePath)
+	a.progress.onChange(a.stream.progress)
+	a.reload.succeeded(a.now())
+	a.ready.Store(true)
+	a.keepSmall() // reading the rules leaves more garbage than the agent will ever need
+	return a, nil
+}
+
+// prepare reads rules and policies, and makes the scope and what works on it.
+func (a *Agent) prepare() error {
+	o := a.opts
 	if err := a.load(o.Config); err != nil {
-		return nil, ConfigError{err}
+		return ConfigError{err}
 	}
 	scope, err := currentScope(o.Config)
 	if err != nil {
-		return nil, ConfigError{err}
+		return ConfigError{err}
 	}
 	a.wire = discovery.NewWire(scope, discovery.WireOptions{
 		Rate: o.Config.Discovery.Rate, ListenOnly: o.Config.Mode == config.ModeListen,
@@ -121,27 +142,19 @@ func New(ctx context.Context, o Options) (*Agent, error) {
 	})
 	sources, err := buildSources(a.wire, o.Config, o.Log, o.Now, a.greet)
 	if err != nil {
-		return nil, ConfigError{err}
+		return ConfigError{err}
 	}
 	a.sources.Store(&sources)
 	if file := o.Config.Fingerprint.CredentialsFile; file != "" {
 		if a.credentials, err = probe.LoadCredentials(file); err != nil {
-			return nil, ConfigError{err}
+			return ConfigError{err}
 		}
 	}
 	a.prober = probe.New(probe.Options{
 		Wire: a.wire, Timeout: o.Config.Fingerprint.Timeout.D(),
 		UserAgent: userAgent(o.Version, o.Config.Site.Contact), Credentials: a.credentials, Log: o.Log, Now: o.Now,
 	})
-	if err := a.openInventory(ctx); err != nil {
-		return nil, err
-	}
-	a.pause = loadPause(o.StoragePath)
-	a.progress.onChange(a.stream.progress)
-	a.reload.succeeded(a.now())
-	a.ready.Store(true)
-	debug.FreeOSMemory() // reading the rules leaves more garbage than the agent will ever need
-	return a, nil
+	return nil
 }
 
 // Close lets go of the store.
@@ -177,7 +190,7 @@ func (a *Agent) config() config.Config { return a.settings.Load().config }
 func (a *Agent) judge() *Judge         { return a.settings.Load().judge }
 
 func (a *Agent) openInventory(ctx context.Context) error {
-	c := a.config()
+	c := a.opts.Config
 	inv, err := inventory.Open(ctx, inventory.Options{
 		Dir: a.opts.StoragePath, Site: c.Site.Name, MissingAfter: c.Inventory.MissingAfter,
 		Retention: inventory.Retention{

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -129,4 +131,33 @@ func expand(what string, patterns []string) ([]string, error) {
 // AssessDevice is Assess with what people noted of the device.
 func (j *Judge) AssessDevice(d inventory.Device, ev []fingerprint.Evidence, now time.Time) (fingerprint.Identity, []policy.Verdict) {
 	return j.Assess(ev, d.Determination, acquired(d), now)
+}
+
+// judgedBy names in one line all that a judgement rests on beside the device
+// itself: this program, the policies, the rules and the registry, and the day,
+// since policies have dates and evidence grows old.
+func (a *Agent) judgedBy() string {
+	c, j := a.config(), a.judge()
+	sum := sha256.New()
+	fmt.Fprintln(sum, a.opts.Version, a.opts.Revision, a.now().Format(time.DateOnly), j.registry.Version(), j.registry.Date(), c.Policy.Lists)
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	files := []string{self}
+	for _, patterns := range [][]string{c.Policy.Files, c.Fingerprint.Rules} {
+		more, err := expand("rules", patterns)
+		if err != nil {
+			return ""
+		}
+		files = append(files, more...)
+	}
+	for _, name := range files {
+		st, err := os.Stat(name)
+		if err != nil {
+			return ""
+		}
+		fmt.Fprintln(sum, name, st.Size(), st.ModTime().UnixNano())
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -29,8 +28,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { a.dailyHead(ctx); return nil })
 	g.Go(func() error {
-		a.inventory.Rejudge() // the rules may be newer than the stored verdicts
-		debug.FreeOSMemory()  // loading and judging leave much behind
+		a.inventory.RejudgeUnless(a.judgedBy())
+		a.keepSmall() // loading and judging leave much behind
 		return nil
 	})
 	g.Go(func() error { a.expireExceptions(ctx); return nil })

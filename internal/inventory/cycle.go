@@ -273,20 +273,34 @@ func (i *Inventory) Rejudge() int {
 	if i.opt.Judge == nil {
 		return 0
 	}
-	i.mu.RLock()
-	ids := make([]string, 0, len(i.devices))
-	for id := range i.devices {
-		ids = append(ids, id)
-	}
-	i.mu.RUnlock()
-	slices.Sort(ids)
-	for n, id := range ids {
-		i.rejudge(id)
+	i.mu.Lock()
+	i.judgedBy = ""
+	list := slices.Clone(i.sorted()) // as their evidence lies in the file
+	i.mu.Unlock()
+	for n, e := range list {
+		i.rejudge(e.id)
 		if n%64 == 0 {
 			i.relieve()
 		}
 	}
-	return len(ids)
+	return len(list)
+}
+
+// RejudgeUnless is Rejudge, unless every device was judged by the same when the
+// inventory was last closed: rules, policies and whatever else a judgement
+// rests on, in one line.
+func (i *Inventory) RejudgeUnless(by string) int {
+	i.mu.RLock()
+	same := i.judgedBy == by && by != ""
+	i.mu.RUnlock()
+	if same {
+		return 0
+	}
+	n := i.Rejudge()
+	i.mu.Lock()
+	i.judgedBy = by
+	i.mu.Unlock()
+	return n
 }
 
 func (i *Inventory) rejudge(id string) {

@@ -158,3 +158,39 @@ func TestVerdictStandsWhereItsEvidenceIsLost(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// TestJudgedAnewOnlyWhereSomethingIsNew: a start judges nothing that was judged
+// by the same before, unless the agent was killed.
+func TestJudgedAnewOnlyWhereSomethingIsNew(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+		return fingerprint.Identity{Class: fingerprint.ClassCamera}, nil
+	}}
+	s := newSite(t, o)
+	s.camera(s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device, policy.Banned)
+	for n, c := range []struct {
+		by     string
+		judged int
+		killed bool
+	}{
+		{by: "rules 1", judged: 1},
+		{by: "rules 1", judged: 0},
+		{by: "rules 2", judged: 1, killed: true},
+		{by: "rules 2", judged: 1},
+		{by: "rules 2", judged: 0},
+		{by: "", judged: 1},
+		{by: "rules 2", judged: 1},
+	} {
+		if got := s.RejudgeUnless(c.by); got != c.judged {
+			t.Errorf("start %d, by %q: %d judged, want %d", n, c.by, got, c.judged)
+		}
+		if c.killed {
+			s.judgedBy = "" // what only an orderly end writes
+		}
+		s = reopen(t, s, o)
+	}
+	s.RejudgeUnless("rules 2")
+	s.Rejudge() // other rules meanwhile
+	if s = reopen(t, s, o); s.RejudgeUnless("rules 2") != 1 {
+		t.Error("a reload in between was not told")
+	}
+}

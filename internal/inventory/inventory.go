@@ -93,6 +93,7 @@ type Inventory struct {
 	created    time.Time
 	cycle      int
 	cycleStart time.Time
+	judgedBy   string // by what every device was judged; see RejudgeUnless
 	changes    uint64 // grows with every visible change
 	snapshot   weak.Pointer[snapshot]
 	readOnly   bool

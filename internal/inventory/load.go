@@ -54,6 +54,8 @@ func (i *Inventory) loadMeta(ctx context.Context, db *sql.DB) error {
 			n, err := strconv.ParseUint(value, 10, 64)
 			i.chain.counts[strings.TrimPrefix(name, "count.")] = n
 			return err
+		case name == judgedByMeta:
+			i.judgedBy = value
 		case name == "chain.base":
 			n, err := strconv.ParseInt(value, 10, 64)
 			i.chain.base = n

@@ -389,6 +389,10 @@ func dropRow(ctx context.Context, tx *sql.Tx, no int64) error {
 	return err
 }
 
+// judgedByMeta is there only while no agent runs: who was killed may have left
+// evidence that was not judged yet.
+const judgedByMeta = "judged_by"
+
 const setMeta = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 
 func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
@@ -505,6 +509,9 @@ func (i *Inventory) Close() error {
 		if e.last != e.stored {
 			i.enqueue(e)
 		}
+	}
+	if i.judgedBy != "" {
+		s.put(setMeta, judgedByMeta, i.judgedBy)
 	}
 	i.mu.Unlock()
 	s.cancel()
