@@ -182,16 +182,26 @@ func (a *Agent) knownAddrs() []netip.Addr {
 func (a *Agent) offerKnown() {
 	interval, now := a.config().Discovery.IdentifyInterval.D(), a.now()
 	for d := range a.inventory.All() {
-		if d.State != inventory.Present || d.Reachability != "ip" || len(d.IPs) == 0 {
+		if d.State != inventory.Present || d.Reachability != "ip" {
 			continue
 		}
-		ip, err := netip.ParseAddr(d.IPs[0])
-		if err != nil || !a.wire.Scope().Contains(ip) || a.mayBeExcluded(ip, d.ID) {
+		ip, ok := addressIn(d, a.wire.Scope().Contains)
+		if !ok || a.mayBeExcluded(ip, d.ID) {
 			continue
 		}
 		h := host{addr: ip, iface: d.Interface, tenant: tenant{device: d.ID, askedAt: lastAsked(a.inventory.Evidence(d.ID), now)}}
 		a.hosts.offer(h, false, func(askedAt time.Time) bool { return now.Sub(askedAt) >= interval })
 	}
+}
+
+// addressIn is the device's latest address that lies within something.
+func addressIn(d *inventory.Device, within func(netip.Addr) bool) (netip.Addr, bool) {
+	for _, s := range d.IPs {
+		if ip, err := netip.ParseAddr(s); err == nil && within(ip) {
+			return ip, true
+		}
+	}
+	return netip.Addr{}, false
 }
 
 // stillKnown tells which addresses the inventory still has.
@@ -251,10 +261,8 @@ const blindFrom = 3
 func (a *Agent) presentIn(p netip.Prefix) int {
 	n := 0
 	for d := range a.inventory.All() {
-		if d.State == inventory.Present && len(d.IPs) > 0 {
-			if ip, err := netip.ParseAddr(d.IPs[0]); err == nil && p.Contains(ip) {
-				n++
-			}
+		if _, in := addressIn(d, p.Contains); in && d.State == inventory.Present {
+			n++
 		}
 	}
 	return n
@@ -307,11 +315,8 @@ func (a *Agent) checkPresence(ctx context.Context) {
 func (a *Agent) checkNetwork(ctx context.Context, n discovery.Network, since time.Time) {
 	c := discovery.Coverage{Network: n.Prefix, Source: "sweep"}
 	for d := range a.inventory.All() {
-		if d.State == inventory.Removed || len(d.IPs) == 0 {
-			continue
-		}
-		ip, err := netip.ParseAddr(d.IPs[0])
-		if err != nil || !n.Prefix.Contains(ip) {
+		ip, in := addressIn(d, n.Prefix.Contains)
+		if !in || d.State == inventory.Removed {
 			continue
 		}
 		c.Tried++

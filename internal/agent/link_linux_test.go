@@ -248,6 +248,32 @@ func TestAHostIsReachedByTheInterfaceOfItsNetwork(t *testing.T) {
 	}
 }
 
+func TestASecondAddressOfItsOwnMakingLeavesACameraWithinReach(t *testing.T) {
+	a := onALink(t, "mode: active\n")
+	ip := netip.MustParseAddr("10.66.0.31")
+	a.observe(arpOf(ip, cameraMAC))
+	zeroconf := arpOf(netip.MustParseAddr("169.254.7.9"), cameraMAC) // RFC 3927
+	zeroconf.Source, zeroconf.Kind = "listen", ""
+	a.observe(zeroconf)
+	discover := arpOf(netip.Addr{}, cameraMAC)
+	discover.Source, discover.Kind = "dhcp", "dhcp"
+	a.observe(discover)
+	for _, d := range a.inventory.Devices() {
+		if d.Reachability != "ip" || !slices.Contains(d.IPs, ip.String()) {
+			t.Errorf("%v is reached by %s", d.IPs, d.Reachability)
+		}
+	}
+	if known := a.knownAddrs(); !slices.Contains(known, ip) {
+		t.Errorf("known addresses %v lack %s", known, ip)
+	}
+	h := a.hosts.take(t.Context()) // what the first sighting queued
+	a.hosts.done(h)
+	a.offerKnown()
+	if a.hosts.pending() != 1 || a.hosts.take(t.Context()).addr != ip {
+		t.Error("it is not asked again")
+	}
+}
+
 func TestCheckConfigSaysWhatSNMPIsAllowed(t *testing.T) {
 	credentials := filepath.Join(t.TempDir(), "snmp.yml")
 	if err := os.WriteFile(credentials, []byte("community: site\n"), 0o600); err != nil {

@@ -221,6 +221,9 @@ func (i *Inventory) describe(e *entry, o *Observation) {
 		changed = true
 	}
 	w := *e.where
+	if o.Reachability == "layer2" && w.reach == "ip" && e.reachedBeside(o.IP) {
+		o.Reachability = "" // a second address of its own making, or a DHCP client's question
+	}
 	for _, f := range []struct {
 		to   *string
 		from string
@@ -239,6 +242,14 @@ func (i *Inventory) describe(e *entry, o *Observation) {
 	if changed {
 		i.touch(e)
 	}
+}
+
+// reachedBeside tells whether the device holds another address than this one,
+// and no mere link-local one.
+func (e *entry) reachedBeside(ip netip.Addr) bool {
+	return slices.ContainsFunc(e.bindings, func(b binding) bool {
+		return b.live && b.ip != ip && !b.ip.IsLinkLocalUnicast()
+	})
 }
 
 // sourceSet returns the sorted set with one more source, shared between all
