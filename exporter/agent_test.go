@@ -196,7 +196,7 @@ func newTestAgent() *testAgent {
 			{Status: discovery.Status{Source: "arp", Interface: "eth0", Reason: "needs CAP_NET_RAW: the kernel's neighbour table serves instead"}},
 			{Status: discovery.Status{Source: "listen", Interface: "eth0", Reason: "needs CAP_NET_RAW", Auto: true}},
 		},
-		Probes:     []Probe{{Probe: "http", Asked: 20, Failures: map[string]uint64{"refused": 3}}},
+		Probes:     []Probe{{Probe: "http", Asked: 20, Failures: map[string]uint64{"refused": 3}}, {Probe: "https", Asked: 5, Failures: map[string]uint64{"refused": 1}}, {Probe: "favicon", Asked: 2}},
 		Exclusions: []Exclusion{{Match: "10.20.0.5", Reason: "infusion pump", By: "alice"}},
 		NotInScope: []discovery.NotInScope{{Network: "172.17.0.0/16", Reason: "container bridge docker0: add to networks"}},
 		Cycle:      Cycle{Number: 7, LastCompletion: testTime, NextStart: testTime.Add(15 * time.Minute), Interval: 15 * time.Minute},

@@ -203,7 +203,9 @@ func TestEditsReachTheAgent(t *testing.T) {
 		{"exception without owner", "POST", device + "/exceptions", `{"policy":"ca-hikvision-2025","owner":" ","reason":"r","expires":"2027-01-01"}`, 400, ""},
 		{"exception under no policy", "POST", device + "/exceptions", `{"policy":"none","owner":"M","reason":"r","expires":"2027-01-01"}`, 400, ""},
 		{"exception without end", "POST", device + "/exceptions", `{"policy":"ca-hikvision-2025","owner":"M","reason":"r"}`, 400, ""},
-		{"withdrawal", "DELETE", device + "/exceptions/x-1", "", 204, "unexcept d-test000000031 x-1 by local"},
+		{"withdrawal", "DELETE", "/api/v1/devices/d-test000000032/exceptions/x-1", "", 204, "unexcept d-test000000032 x-1 by local"},
+		{"withdrawal by policy", "DELETE", "/api/v1/devices/d-test000000032/exceptions/ca-hikvision-2025", "", 204, "unexcept d-test000000032 ca-hikvision-2025 by local"},
+		{"withdrawal of nothing", "DELETE", device + "/exceptions/x-1", "", 404, ""},
 		{"removal", "POST", device + "/removal", `{"reason":"scrapped"}`, 200, "remove d-test000000031: scrapped by local"},
 		{"removal without reason", "POST", device + "/removal", `{}`, 400, ""},
 		{"determination", "POST", device + "/determination", `{"manufacturer":"Axis","basis":"label"}`, 200, "determine d-test000000031 as Axis by local on label"},
@@ -412,6 +414,14 @@ func TestStreamSendsChanges(t *testing.T) {
 
 func TestExportBearsNameAndLanguage(t *testing.T) {
 	x := newTestExporter(t, newTestAgent())
+	for _, period := range []string{"from=2026-12-01", "from=2026-02-01&to=2026-01-01", "from=spring"} {
+		if w := request(x, "GET", "/api/v1/export?"+period, ""); w.Code != 400 {
+			t.Errorf("%s: %d %s", period, w.Code, w.Body)
+		}
+	}
+	if w := request(x, "GET", "/api/v1/export?format=csv&bom=1&lang=en", ""); w.Body.String() != "\ufeffcsv in en" {
+		t.Errorf("marked: %q", w.Body)
+	}
 	w := request(x, "GET", "/api/v1/export?format=csv", "", "Accept-Language", "fr-CA,fr;q=0.9")
 	if w.Body.String() != "csv in fr" || w.Header().Get("Content-Disposition") != `attachment; filename="camcensus-ottawa-hq-2026-11-20.csv"` {
 		t.Errorf("%s %v", w.Body, w.Header())

@@ -116,7 +116,12 @@ func (x *Exporter) checkException(e inventory.Exception) error {
 
 func (x *Exporter) deleteException(w http.ResponseWriter, r *http.Request) {
 	if x.edit(w, r, nil, func(by string) error {
-		return x.agent.Unexcept(r.PathValue("id"), r.PathValue("exception"), by)
+		which := r.PathValue("exception")
+		d, ok := x.agent.Device(r.PathValue("id"))
+		if ok && !slices.ContainsFunc(d.Exceptions, func(e inventory.Exception) bool { return e.ID == which || e.Policy == which }) {
+			return fmt.Errorf("%w: the device has no exception %q", ErrNotFound, printable(which, 64))
+		}
+		return x.agent.Unexcept(r.PathValue("id"), which, by)
 	}) {
 		w.WriteHeader(http.StatusNoContent)
 	}

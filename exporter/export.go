@@ -37,6 +37,9 @@ func (x *Exporter) export(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Disposition", fmt.Sprintf(`%s; filename="camcensus-%s-%s.%s"`, disposition(o.Format),
 			fileName(x.agent.Snapshot().Site.Name), x.now().UTC().Format(time.DateOnly), o.Format))
 	}}
+	if o.Format == "csv" && r.URL.Query().Get("bom") == "1" {
+		started.before = mark
+	}
 	if err := x.agent.Export(r.Context(), started, o); err != nil {
 		x.log.Warn("export: write the inventory", zap.String("format", o.Format), zap.Error(err))
 		if !started.begun {
@@ -47,6 +50,9 @@ func (x *Exporter) export(w http.ResponseWriter, r *http.Request) {
 	}
 	started.start()
 }
+
+// mark is the byte order mark, by which a spreadsheet knows UTF-8.
+const mark = "\ufeff"
 
 func (x *Exporter) parseExport(r *http.Request) (ExportOptions, error) {
 	query := r.URL.Query()
@@ -67,8 +73,17 @@ func (x *Exporter) parseExport(r *http.Request) (ExportOptions, error) {
 	if o.From, err = parseTime("from", query.Get("from"), false); err != nil {
 		return o, err
 	}
-	o.To, err = parseTime("to", query.Get("to"), true)
-	return o, err
+	if o.To, err = parseTime("to", query.Get("to"), true); err != nil {
+		return o, err
+	}
+	end := o.To
+	if end.IsZero() {
+		end = x.now()
+	}
+	if !o.From.Before(end) {
+		return o, fmt.Errorf("the period begins (%s) when it has ended (%s)", o.From.Format(time.RFC3339), end.UTC().Format(time.RFC3339))
+	}
+	return o, nil
 }
 
 func disposition(format string) string {
@@ -91,9 +106,10 @@ func fileName(site string) string {
 // startedWriter sets the headers at the first byte, so that an error before it
 // still gets an answer of its own.
 type startedWriter struct {
-	w     http.ResponseWriter
-	begin func(http.Header)
-	begun bool
+	w      http.ResponseWriter
+	begin  func(http.Header)
+	before string // goes before the first byte
+	begun  bool
 }
 
 func (s *startedWriter) start() {
@@ -104,6 +120,12 @@ func (s *startedWriter) start() {
 }
 
 func (s *startedWriter) Write(b []byte) (int, error) {
+	if !s.begun && s.before != "" {
+		s.start()
+		if _, err := io.WriteString(s.w, s.before); err != nil {
+			return 0, err
+		}
+	}
 	s.start()
 	return s.w.Write(b)
 }

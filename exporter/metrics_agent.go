@@ -69,7 +69,20 @@ func (e *emitter) work(s *Snapshot) {
 		probes[name] = Probe{Probe: name}
 	}
 	for _, p := range s.Probes {
-		probes[p.Probe] = p
+		name := p.Probe
+		if name == "https" || name == "favicon" {
+			name = "http" // a question of the same kind
+		}
+		sum := probes[name]
+		sum.Probe, sum.Asked = name, sum.Asked+p.Asked
+		sum.Failures = maps.Clone(sum.Failures)
+		for reason, n := range p.Failures {
+			if sum.Failures == nil {
+				sum.Failures = make(map[string]uint64)
+			}
+			sum.Failures[reason] += n
+		}
+		probes[name] = sum
 	}
 	for name, p := range probes {
 		e.counter(nameProbes, p.Asked, name)

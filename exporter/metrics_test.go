@@ -53,6 +53,8 @@ func TestMetricsHoldTheirPromises(t *testing.T) {
 		`camcensus_devices{class="camera",manufacturer="Hikvision",state="missing"} 1`,
 		`camcensus_devices{class="camera",manufacturer="unknown",state="present"} 1`,
 		`camcensus_unclassified_hosts 1`,
+		`camcensus_probes_total{probe="http"} 27`,
+		`camcensus_probe_failures_total{probe="http",reason="refused"} 4`,
 		`camcensus_unassessed_channels 3`,
 		`camcensus_recorders_channels_unknown 1`,
 		`camcensus_flagged_devices{excepted="false",manufacturer="Hikvision",policy="ca-hikvision-2025",state="present",verdict="banned"} 1`,
