@@ -108,6 +108,13 @@ func TestReportEscapesWhatDevicesSay(t *testing.T) {
 		if strings.Contains(got, "<script") || strings.Contains(got, "http://") {
 			t.Errorf("%s: runs or loads something", lang)
 		}
+		if strings.Contains(got, `<table class="changes">`) {
+			t.Errorf("%s: since the beginning all is new, and listed above", lang)
+		}
+		got = export(t, s, ExportOptions{Format: "html", Lang: lang, From: start.Add(-day), To: s.clock.now().Add(day)})
+		if !strings.Contains(got, `<table class="changes">`) {
+			t.Errorf("%s: what is new in a period is not listed", lang)
+		}
 	}
 }
 

@@ -240,6 +240,8 @@ func (v *reportView) functions() template.FuncMap {
 			}
 			return s[0]
 		},
+		// A card of few lines is not parted between two pages.
+		"short":   func(d Device) bool { return len(d.Reasons)+4*len(d.Verdicts) <= 14 },
 		"percent": v.percent, "phrase": v.phrase, "told": v.told,
 		"states": func() []State { return []State{Present, Missing, Removed} },
 		"colon":  func() string { return colons[v.Lang] },
