@@ -264,7 +264,7 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 	if returned != 0 || hostnames != nil || people != nil {
 		e.rare = &rare{hostnames, returned, people}
 	}
-	i.liken(e, func(k *kin) { *k = a })
+	i.liken(e, a)
 	e.missed = uint8(r.uint())
 	e.tracked, e.sibling = r.bool(), r.bool()
 	if r.err != nil {

@@ -53,7 +53,9 @@ func (i *Inventory) claim(e *entry, id *fingerprint.Identity) {
 	if c != *e.claims {
 		part := &encoder{}
 		part.claims(&c)
-		i.liken(e, func(a *kin) { a.claims = i.sharedClaims(part.b) })
+		a := *e.kin
+		a.claims = i.sharedClaims(part.b)
+		i.liken(e, a)
 		changed = true
 	}
 	if changed {
@@ -149,7 +151,9 @@ func (i *Inventory) judged(e *entry, verdicts []policy.Verdict) {
 	}
 	part := &encoder{}
 	part.verdicts(fresh)
-	i.liken(e, func(a *kin) { a.verdicts = i.sharedVerdicts(part.b) })
+	a := *e.kin
+	a.verdicts = i.sharedVerdicts(part.b)
+	i.liken(e, a)
 	i.touch(e)
 }
 

@@ -62,13 +62,9 @@ type likeness struct {
 	nSources, nVerdicts int
 }
 
-// liken changes what a device has in common with others.
-func (i *Inventory) liken(e *entry, change func(*kin)) {
-	a := kin{state: Present, claims: noClaims, where: nowhere}
-	if e.kin != nil {
-		a = *e.kin
-	}
-	change(&a)
+// liken changes what a device has in common with others: a is a changed copy of
+// what it had.
+func (i *Inventory) liken(e *entry, a kin) {
 	k := likeness{a.state, a.claims, a.where, unsafe.SliceData(a.sources), unsafe.SliceData(a.verdicts), len(a.sources), len(a.verdicts)}
 	if known := i.kins[k]; known != nil {
 		e.kin = known
@@ -77,11 +73,15 @@ func (i *Inventory) liken(e *entry, change func(*kin)) {
 	if len(i.kins) > 8192 {
 		clear(i.kins)
 	}
-	i.kins[k] = &a
-	e.kin = &a
+	fresh := a
+	i.kins[k], e.kin = &fresh, &fresh
 }
 
-func (i *Inventory) setState(e *entry, s State) { i.liken(e, func(a *kin) { a.state = s }) }
+func (i *Inventory) setState(e *entry, s State) {
+	a := *e.kin
+	a.state = s
+	i.liken(e, a)
+}
 
 // rare is what few devices have.
 type rare struct {

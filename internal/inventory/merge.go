@@ -210,12 +210,16 @@ func (i *Inventory) mergeFacts(keep, gone *entry) {
 	keep.tracked = keep.tracked || gone.tracked
 	keep.sibling = keep.sibling && gone.sibling
 	if len(keep.verdicts) == 0 || !flagged(keep.verdicts) && flagged(gone.verdicts) || keep.claims == noClaims {
-		i.liken(keep, func(a *kin) { a.claims, a.verdicts = gone.claims, gone.verdicts })
+		a := *keep.kin
+		a.claims, a.verdicts = gone.claims, gone.verdicts
+		i.liken(keep, a)
 		keep.serial = cmp.Or(keep.serial, gone.serial)
 	}
 	for _, s := range gone.sources {
 		if !slices.Contains(keep.sources, s) {
-			i.liken(keep, func(a *kin) { a.sources = i.sourceSet(a.sources, s) })
+			a := *keep.kin
+			a.sources = i.sourceSet(a.sources, s)
+			i.liken(keep, a)
 		}
 	}
 	for _, h := range gone.hostnames {
@@ -225,7 +229,9 @@ func (i *Inventory) mergeFacts(keep, gone *entry) {
 	}
 	if w := *keep.where; w.port == "" && gone.where.port != "" {
 		w.port = gone.where.port
-		i.liken(keep, func(a *kin) { a.where = i.place(w) })
+		a := *keep.kin
+		a.where = i.place(w)
+		i.liken(keep, a)
 	}
 	if gone.people == nil {
 		return
@@ -379,7 +385,9 @@ func (i *Inventory) splitOff(e *entry, b binding) *entry {
 	fresh := i.newEntry("", b.since)
 	i.tell(e, Event{Time: i.now(), Event: "split", From: e.id, To: fresh.id, Evidence: "its MAC stands for many addresses: a gateway's"})
 	fresh.last = b.last
-	i.liken(fresh, func(a *kin) { a.sources, a.where = e.sources, e.where })
+	a := *fresh.kin
+	a.sources, a.where = e.sources, e.where
+	i.liken(fresh, a)
 	fresh.bindSeq, fresh.bindings = b.no, []binding{b}
 	i.dropAddress(b.ip, e)
 	i.addAddress(b.ip, fresh)

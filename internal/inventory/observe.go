@@ -217,7 +217,9 @@ func (i *Inventory) trimBindings(e *entry) {
 func (i *Inventory) describe(e *entry, o *Observation) {
 	changed := false
 	if o.Source != "" && !slices.Contains(e.sources, o.Source) && len(e.sources) < 32 {
-		i.liken(e, func(a *kin) { a.sources = i.sourceSet(a.sources, o.Source) })
+		a := *e.kin
+		a.sources = i.sourceSet(a.sources, o.Source)
+		i.liken(e, a)
 		changed = true
 	}
 	w := *e.where
@@ -231,7 +233,9 @@ func (i *Inventory) describe(e *entry, o *Observation) {
 		set(f.to, f.from)
 	}
 	if w != *e.where {
-		i.liken(e, func(a *kin) { a.where = i.place(w) })
+		a := *e.kin
+		a.where = i.place(w)
+		i.liken(e, a)
 		changed = true
 	}
 	if o.Hostname != "" && i.keepsNames(e) && !slices.Contains(e.hostnames, o.Hostname) && len(e.hostnames) < 8 {

@@ -430,7 +430,7 @@ func (i *Inventory) create(o *Observation, ids *identities, ofMAC bool) *entry {
 func (i *Inventory) newEntry(identity string, first int64) *entry {
 	i.lastNo++
 	e := &entry{id: i.newID(identity), no: i.lastNo, first: first, rare: nothingRare, held: &held{cold: &cold{}}}
-	i.liken(e, func(*kin) {})
+	i.liken(e, kin{state: Present, claims: noClaims, where: nowhere})
 	i.put(e)
 	i.warmed(e)
 	return e

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -353,27 +354,57 @@ func (s *store) commit(b *batch) error {
 }
 
 func writeRows(ctx context.Context, tx *sql.Tx, rows []row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	device, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer device.Close()
-	evidence, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO evidence VALUES (?, ?)")
-	if err != nil {
-		return err
-	}
-	defer evidence.Close()
+	var kept, told []*row
 	for n := range rows {
 		r := &rows[n]
 		if r.gone {
-			err = dropRow(ctx, tx, r.no)
-		} else if _, err = device.ExecContext(ctx, r.no, r.id, r.state, r.class, r.maker, r.first, r.end, r.form); err == nil && r.cold != nil {
-			_, err = evidence.ExecContext(ctx, r.no, sealCold(r.cold))
+			if err := dropRow(ctx, tx, r.no); err != nil {
+				return err
+			}
+			continue
 		}
+		if kept = append(kept, r); r.cold != nil {
+			told = append(told, r)
+		}
+	}
+	err := insert(ctx, tx, "INSERT OR REPLACE INTO devices VALUES ", 8, len(kept), func(n int, args []any) []any {
+		r := kept[n]
+		return append(args, r.no, r.id, r.state, r.class, r.maker, r.first, r.end, r.form)
+	})
+	if err != nil {
+		return err
+	}
+	return insert(ctx, tx, "INSERT OR REPLACE INTO evidence VALUES ", 2, len(told), func(n int, args []any) []any {
+		return append(args, told[n].no, sealCold(told[n].cold))
+	})
+}
+
+// rowsPerInsert is how many rows one statement inserts: the statement's own
+// cost is as much as that of a few rows.
+const rowsPerInsert = 32
+
+// insert writes count rows of some columns, many to a statement; row appends
+// the values of the nth.
+func insert(ctx context.Context, tx *sql.Tx, into string, columns, count int, row func(n int, args []any) []any) error {
+	place := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	args := make([]any, 0, columns*rowsPerInsert)
+	for n := 0; n < count; {
+		many := rowsPerInsert
+		if count-n < many {
+			many = 1
+		}
+		stmt, err := tx.PrepareContext(ctx, into+place+strings.Repeat(", "+place, many-1))
 		if err != nil {
+			return err
+		}
+		for ; n+many <= count && err == nil; n += many {
+			args = args[:0]
+			for k := range many {
+				args = row(n+k, args)
+			}
+			_, err = stmt.ExecContext(ctx, args...)
+		}
+		if err = errors.Join(err, stmt.Close()); err != nil {
 			return err
 		}
 	}
@@ -399,16 +430,13 @@ func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
 	if len(b.events) == 0 {
 		return nil
 	}
-	for n := 0; n < len(b.events); {
-		rows := eventRows
-		if len(b.events)-n < rows {
-			rows = 1
-		}
-		m, err := insertEvents(ctx, tx, b, n, rows)
-		if err != nil {
-			return err
-		}
-		n = m
+	err := insert(ctx, tx, "INSERT INTO events VALUES ", 10, len(b.events), func(n int, args []any) []any {
+		e := &b.events[n]
+		hash, _ := hex.DecodeString(e.Hash)
+		return append(args, e.Seq, e.Time.UnixNano(), e.Device, e.Event, e.From, e.To, e.By, e.Evidence, hash, b.owners[n])
+	})
+	if err != nil {
+		return err
 	}
 	last := b.events[len(b.events)-1]
 	if _, err := tx.ExecContext(ctx, setMeta, "chain.length", last.Seq); err != nil {
@@ -420,34 +448,6 @@ func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
 		}
 	}
 	return nil
-}
-
-// eventRows is how many events one statement inserts: the statement's own cost
-// is as much as that of a few rows.
-const eventRows = 32
-
-// insertEvents inserts events from the nth on, some at a time; it returns the
-// first that is left.
-func insertEvents(ctx context.Context, tx *sql.Tx, b *batch, n, rows int) (int, error) {
-	const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO events VALUES "+row+strings.Repeat(", "+row, rows-1))
-	if err != nil {
-		return n, err
-	}
-	defer insert.Close()
-	args := make([]any, 0, 10*rows)
-	for ; n+rows <= len(b.events); n += rows {
-		args = args[:0]
-		for k := n; k < n+rows; k++ {
-			e := &b.events[k]
-			hash, _ := hex.DecodeString(e.Hash)
-			args = append(args, e.Seq, e.Time.UnixNano(), e.Device, e.Event, e.From, e.To, e.By, e.Evidence, hash, b.owners[k])
-		}
-		if _, err := insert.ExecContext(ctx, args...); err != nil {
-			return n, err
-		}
-	}
-	return n, nil
 }
 
 // begin sets a file that proved corrupt aside and begins a new one from what
