@@ -368,8 +368,10 @@ func (m *Match) addTo(l *facts.List) {
 var scopeFields = map[string]string{
 	"name":         "scope.name",
 	"hardware":     "scope.hardware",
+	"model":        "scope.hardware",
 	"location":     "scope.location",
 	"manufacturer": "scope.manufacturer",
+	"mfr":          "scope.manufacturer",
 	"mac":          "scope.mac",
 	"macaddress":   "scope.mac",
 	"serial":       "scope.serial",

@@ -76,6 +76,8 @@ func TestFields(t *testing.T) {
 		{"GB 2312 declared", "<?xml version=\"1.0\" encoding=\"GB2312\"?>" + match("<d:Scopes>onvif://www.onvif.org/name/\xd6\xd0\xb9\xfa</d:Scopes>"), "scope.name", []string{"中国"}},
 		{"Latin-1 under UTF-8", match("<d:Scopes>onvif://www.onvif.org/location/Montr\xe9al</d:Scopes>"), "scope.location", []string{"Montréal"}},
 		{"control characters", match("<d:Scopes>onvif://www.onvif.org/name/a\x01\x02b</d:Scopes>"), "scope.name", []string{"ab"}},
+		{"maker in short", match("<d:Scopes>onvif://www.onvif.org/mfr/Amcrest_Technologies</d:Scopes>"), "scope.manufacturer", []string{"Amcrest_Technologies"}},
+		{"category in capitals", match("<d:Scopes>onvif://www.onvif.org/Manufacturer/A onvif://www.onvif.org/Model/B</d:Scopes>"), "scope.hardware", []string{"B"}},
 		{"newlines between scopes", match("<d:Scopes>\n onvif://www.onvif.org/name/A\n onvif://www.onvif.org/hardware/B\n</d:Scopes>"), "scope.hardware", []string{"B"}},
 		{"unescaped space", match("<d:Scopes>onvif://www.onvif.org/name/Front Door onvif://www.onvif.org/hardware/B</d:Scopes>"), "scope.name", []string{"Front Door"}},
 		{"MAC in dashes and any case", match("<d:Scopes>onvif://www.onvif.org/mac/14-22-3B-0A-0B-0C</d:Scopes>"), "mac", []string{"14:22:3b:0a:0b:0c"}},

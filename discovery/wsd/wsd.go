@@ -4,7 +4,6 @@
 package wsd
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -25,29 +24,13 @@ var (
 // the standard's own figure is a tenth of it.
 const window = 5 * time.Second
 
-// Settings are the source's own.
-type Settings struct {
-	discovery.Enabled `yaml:",inline"`
-}
-
 // Protocol describes the source.
-var Protocol = discovery.Protocol{
+var Protocol = exchange.Protocol(discovery.Protocol{
 	Name:     "wsd",
 	Summary:  "ONVIF cameras and recorders, and the printers and PCs that speak WS-Discovery too (UDP 3702)",
-	Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} },
-	New:      open,
-	Kinds:    []string{"wsd"},
 	Fields:   Fields,
 	Requests: requests(),
-}
-
-func open(env discovery.Env, settings any) (discovery.Source, error) {
-	s, ok := settings.(*Settings)
-	if !ok {
-		return nil, fmt.Errorf("wsd: settings are %T", settings)
-	}
-	return exchange.New(env, "wsd", s.Enabled, conversation()), nil
-}
+}, conversation)
 
 // The sockets of conversation.
 const (
