@@ -74,7 +74,7 @@ func (p *Pace) Wait(ctx context.Context, n int) error {
 		if n <= 0 {
 			return ctx.Err()
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -357,7 +357,7 @@ func (l *line) enter(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := sleep(ctx, time.Until(l.last.Add(hostPause))); err != nil {
+	if err := Sleep(ctx, time.Until(l.last.Add(hostPause))); err != nil {
 		l.free <- struct{}{}
 		return err
 	}
@@ -369,8 +369,8 @@ func (l *line) leave() {
 	l.free <- struct{}{}
 }
 
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or less when ctx ends: it returns ctx's error then.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -12,7 +12,7 @@ import (
 // WatchInterfaces calls changed every two seconds until ctx ends: it is not
 // known here when an interface changes.
 func WatchInterfaces(ctx context.Context, changed func()) {
-	for sleep(ctx, 2*time.Second) == nil {
+	for Sleep(ctx, 2*time.Second) == nil {
 		changed()
 	}
 }

@@ -132,7 +132,7 @@ func (k *kernelNeighbours) before(ctx context.Context, index int, ip netip.Addr)
 			}
 			return 0, nil // charged already, being asked
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		if err := Sleep(ctx, 50*time.Millisecond); err != nil {
 			return 0, err
 		}
 	}

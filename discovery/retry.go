@@ -23,7 +23,7 @@ func Retry(ctx context.Context, try func() error) {
 		if time.Since(begun) > retryMost {
 			pause = retryFirst
 		}
-		if sleep(ctx, pause) != nil {
+		if Sleep(ctx, pause) != nil {
 			return
 		}
 	}

@@ -195,19 +195,10 @@ func (w *sweep) rounds(ctx context.Context) {
 		if round >= rounds-1 {
 			wait = lastWait
 		}
-		if !pause(ctx, wait) {
+		if discovery.Sleep(ctx, wait) != nil {
 			return
 		}
 		dropped = w.conn.Stats().Dropped - dropped
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -5,7 +5,6 @@ package dhip
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -17,29 +16,13 @@ const port = 37810
 
 var group = netip.MustParseAddr("239.255.255.251")
 
-// Settings are the source's own.
-type Settings struct {
-	discovery.Enabled `yaml:",inline"`
-}
-
 // Protocol describes the source.
-var Protocol = discovery.Protocol{
+var Protocol = exchange.Protocol(discovery.Protocol{
 	Name:     "dhip",
 	Summary:  "cameras, recorders, door stations and access terminals that Dahua built (DHIP, UDP 37810)",
-	Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} },
-	New:      open,
-	Kinds:    []string{"dhip"},
 	Fields:   Fields,
 	Requests: requests(),
-}
-
-func open(env discovery.Env, settings any) (discovery.Source, error) {
-	s, ok := settings.(*Settings)
-	if !ok {
-		return nil, fmt.Errorf("dhip: settings are %T", settings)
-	}
-	return exchange.New(env, "dhip", s.Enabled, conversation()), nil
-}
+}, conversation)
 
 func conversation() exchange.Conversation {
 	// The search has no place for a token, so its answers never count as

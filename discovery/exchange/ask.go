@@ -82,16 +82,7 @@ func (s *Source) wait(ctx context.Context, d time.Duration) {
 	if s.env.Wire.Planning() || s.env.Wire.ListenOnly() {
 		return
 	}
-	sleep(ctx, d)
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	_ = discovery.Sleep(ctx, d)
 }
 
 // openFixed opens the sockets of a fixed port: one for all interfaces.

@@ -7,6 +7,7 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -92,13 +93,29 @@ type Source struct {
 	asking atomic.Bool
 }
 
-// New returns the source of a protocol.
-func New(env discovery.Env, name string, settings discovery.Enabled, talk Conversation) *Source {
-	return NewOn(env, NewBoard(name, settings.Auto()), talk)
+// Settings of a protocol that does nothing but converse.
+type Settings struct {
+	discovery.Enabled `yaml:",inline"`
 }
 
-// NewOn is New for a protocol that does more than converse and keeps a board.
-func NewOn(env discovery.Env, board *Board, talk Conversation) *Source {
+// Protocol completes the descriptor of such a protocol, which writes records of
+// its own name.
+func Protocol(p discovery.Protocol, talk func() Conversation) discovery.Protocol {
+	p.Kinds = []string{p.Name}
+	p.Settings = func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} }
+	p.New = func(env discovery.Env, settings any) (discovery.Source, error) {
+		s, ok := settings.(*Settings)
+		if !ok {
+			return nil, fmt.Errorf("%s: settings are %T", p.Name, settings)
+		}
+		return New(env, NewBoard(p.Name, s.Auto()), talk()), nil
+	}
+	return p
+}
+
+// New returns the source of a conversation, which says on the board how it
+// fares.
+func New(env discovery.Env, board *Board, talk Conversation) *Source {
 	return &Source{env: env, talk: talk, board: board, gate: newGate()}
 }
 

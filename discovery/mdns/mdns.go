@@ -57,7 +57,7 @@ func open(env discovery.Env, settings any) (discovery.Source, error) {
 		return nil, fmt.Errorf("mdns: settings are %T", settings)
 	}
 	s := &Source{env: env, board: exchange.NewBoard("mdns", opts.Auto())}
-	s.Source = exchange.NewOn(env, s.board, s.conversation())
+	s.Source = exchange.New(env, s.board, s.conversation())
 	return s, nil
 }
 

@@ -5,7 +5,6 @@
 package native
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -56,11 +55,6 @@ const (
 	pause  = time.Second
 )
 
-// Settings are the same for every line of the table.
-type Settings struct {
-	discovery.Enabled `yaml:",inline"`
-}
-
 // Protocols describes one source for each line of the table.
 var Protocols = protocols()
 
@@ -73,26 +67,11 @@ func protocols() []discovery.Protocol {
 }
 
 func (v vendor) protocol() discovery.Protocol {
-	p := discovery.Protocol{
-		Name:     v.name,
-		Summary:  v.summary,
-		Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} },
-		New:      v.open,
-		Kinds:    []string{v.name},
-		Fields:   v.fields,
-	}
+	p := discovery.Protocol{Name: v.name, Summary: v.summary, Fields: v.fields}
 	for _, r := range v.requests {
 		p.Requests = append(p.Requests, discovery.Request{Name: r.name, Bytes: r.bytes, To: r.to})
 	}
-	return p
-}
-
-func (v vendor) open(env discovery.Env, settings any) (discovery.Source, error) {
-	s, ok := settings.(*Settings)
-	if !ok {
-		return nil, fmt.Errorf("%s: settings are %T", v.name, settings)
-	}
-	return exchange.New(env, v.name, s.Enabled, v.conversation()), nil
+	return exchange.Protocol(p, v.conversation)
 }
 
 func (v vendor) conversation() exchange.Conversation {

@@ -232,16 +232,9 @@ func (l *link) solicit(ctx context.Context, build *packet.Builder) error {
 	return nil
 }
 
+// pause waits for answers; in a dry run there are none.
 func (l *link) pause(ctx context.Context, d time.Duration) bool {
-	if l.source.env.Wire.Planning() {
-		return true
-	}
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return l.source.env.Wire.Planning() || discovery.Sleep(ctx, d) == nil
 }
 
 func (l *link) has(ip netip.Addr) bool {

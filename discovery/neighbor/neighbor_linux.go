@@ -10,6 +10,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"camcensus/discovery"
 )
 
 // tick is the unit of the table's ages: USER_HZ is 100 on every system that
@@ -59,10 +61,7 @@ func watch(ctx context.Context, log *zap.Logger, f func(entry)) error {
 		if ctx.Err() == nil {
 			log.Debug("neighbour table subscription made again")
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pauseBetween):
-		}
+		_ = discovery.Sleep(ctx, pauseBetween)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@
 package sadp
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -15,29 +14,13 @@ const port = 37020
 
 var group = netip.MustParseAddr("239.255.255.250")
 
-// Settings are the source's own.
-type Settings struct {
-	discovery.Enabled `yaml:",inline"`
-}
-
 // Protocol describes the source.
-var Protocol = discovery.Protocol{
+var Protocol = exchange.Protocol(discovery.Protocol{
 	Name:     "sadp",
 	Summary:  "cameras, recorders and door stations that Hikvision built (SADP, UDP 37020)",
-	Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} },
-	New:      open,
-	Kinds:    []string{"sadp"},
 	Fields:   Fields,
 	Requests: requests(),
-}
-
-func open(env discovery.Env, settings any) (discovery.Source, error) {
-	s, ok := settings.(*Settings)
-	if !ok {
-		return nil, fmt.Errorf("sadp: settings are %T", settings)
-	}
-	return exchange.New(env, "sadp", s.Enabled, conversation()), nil
-}
+}, conversation)
 
 // The sockets of conversation: older firmware answers to the group, newer one
 // to the asking port.

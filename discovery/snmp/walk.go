@@ -101,10 +101,8 @@ func (s *Source) await(ctx context.Context, ip netip.Addr) error {
 		if time.Since(begun) > sightedWait {
 			return fmt.Errorf("%s: %w: it is asked in the next cycle", ip, discovery.ErrNotSighted)
 		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := discovery.Sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 	}
 	return nil

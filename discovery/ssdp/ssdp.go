@@ -3,7 +3,6 @@
 package ssdp
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -14,29 +13,13 @@ import (
 
 var group = netip.MustParseAddrPort("239.255.255.250:1900")
 
-// Settings are the source's own.
-type Settings struct {
-	discovery.Enabled `yaml:",inline"`
-}
-
 // Protocol describes the source.
-var Protocol = discovery.Protocol{
+var Protocol = exchange.Protocol(discovery.Protocol{
 	Name:     "ssdp",
 	Summary:  "cameras, and everything else that speaks UPnP (UDP 1900)",
-	Settings: func() any { return &Settings{Enabled: discovery.Enabled{Enabled: "true"}} },
-	New:      open,
-	Kinds:    []string{"ssdp"},
 	Fields:   Fields,
 	Requests: requests(),
-}
-
-func open(env discovery.Env, settings any) (discovery.Source, error) {
-	s, ok := settings.(*Settings)
-	if !ok {
-		return nil, fmt.Errorf("ssdp: settings are %T", settings)
-	}
-	return exchange.New(env, "ssdp", s.Enabled, conversation()), nil
-}
+}, conversation)
 
 func conversation() exchange.Conversation {
 	return exchange.Conversation{
