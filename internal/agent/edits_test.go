@@ -115,3 +115,32 @@ func TestTheFrenchReportIsFrench(t *testing.T) {
 		}
 	}
 }
+
+// A router forwards one port to an Axis and another to a Dahua, whose page
+// shows less than a maker's name needs: it is another device all the same.
+func TestASignOfAnotherMakerBehindAPortIsAnotherDevice(t *testing.T) {
+	c := config.Default()
+	c.Mode, c.Interfaces = config.ModeListen, []string{"lo"}
+	a, err := New(t.Context(), Options{Config: c, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	id := a.inventory.Observe(inventory.Observation{Time: time.Now(), Source: "http", IP: netip.MustParseAddr("10.0.0.1"), Solicited: true,
+		Evidence: []fingerprint.Evidence{{Source: "http", Port: 80, Field: "realm", Value: "AXIS_ACCC8E000064", Seen: time.Now(), Solicited: true}}}).Device
+	a.assess(id)
+	if d, _ := a.inventory.Device(id); d.Manufacturer != "Axis" {
+		t.Fatalf("made by %q", d.Manufacturer)
+	}
+	for body, want := range map[string]bool{
+		`<script src="/jsCore/rpcCore.js"></script><script src="/js/loginEx.js"></script>`: true,
+		"<title>login</title>": false,
+	} {
+		if got := a.ofAnother(id, []fingerprint.Evidence{{Source: "http", Port: 8080, Field: "body", Value: body, Solicited: true}}); got != want {
+			t.Errorf("%s: another's %v", body, got)
+		}
+	}
+	if a.ofAnother(id, []fingerprint.Evidence{{Source: "rtsp", Port: 554, Field: "realm", Value: "AXIS_ACCC8E000064", Solicited: true}}) {
+		t.Error("its own stream is another's")
+	}
+}

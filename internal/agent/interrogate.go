@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -158,7 +159,10 @@ func (a *Agent) ofAnother(device string, answer []fingerprint.Evidence) bool {
 		return false
 	}
 	d, _ := a.inventory.Device(device)
-	return d.Class == fingerprint.ClassNetwork || shown.Manufacturer != "" && shown.Manufacturer != d.Manufacturer
+	return d.Class == fingerprint.ClassNetwork || shown.Manufacturer != "" && shown.Manufacturer != d.Manufacturer ||
+		d.Manufacturer != "" && slices.ContainsFunc(shown.Candidates, func(c fingerprint.Candidate) bool {
+			return c.Standing >= fingerprint.Suspected && c.Maker != d.Manufacturer && c.Of != d.Manufacturer
+		})
 }
 
 // assess identifies and judges a device from all its evidence and commits the
