@@ -127,10 +127,14 @@ func gatewayNotes(wire *discovery.Wire) []string {
 	var notes []string
 	scope := wire.Scope()
 	for _, n := range scope.Networks {
-		if n.Connected {
+		if n.Connected || len(scope.Exclusions) == 0 {
 			continue
 		}
-		gateway := wire.GatewayOf(n.Prefix.Addr().Next())
+		host := n.Prefix.Addr()
+		if !n.Prefix.IsSingleIP() {
+			host = host.Next()
+		}
+		gateway := wire.GatewayOf(host)
 		if !gateway.IsValid() || n.Prefix.Contains(gateway) {
 			continue
 		}

@@ -300,3 +300,21 @@ func TestCheckConfigSaysWhatSNMPIsAllowed(t *testing.T) {
 		}
 	}
 }
+
+func TestANetworkBehindAnExcludedGatewayIsSaid(t *testing.T) {
+	a := onALink(t, "networks: [connected, 10.88.0.0/24, 10.89.0.7, 10.90.0.0/24]\nexclude: [10.66.0.9]\n")
+	for dst, gateway := range map[string]string{"10.88.0.0/24": "10.66.0.9", "10.89.0.7/32": "10.66.0.9", "10.90.0.0/24": "10.66.0.8"} {
+		_, to, err := net.ParseCIDR(dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := netlink.RouteAdd(&netlink.Route{Dst: to, Gw: net.ParseIP(gateway)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for network, want := range map[string]bool{"10.88.0.0/24": true, "10.89.0.7/32": true, "10.90.0.0/24": false} {
+		if said := noted(a, network, "by way of", "nothing is sent there"); said != want {
+			t.Errorf("%s: said %v, want %v: %q", network, said, want, a.notes(a.wire.Scope()))
+		}
+	}
+}
