@@ -69,7 +69,10 @@ func (a *testAgent) Events(_ context.Context, q EventQuery) ([]inventory.Event, 
 			found = append(found, e)
 		}
 	}
-	return found[:min(q.Limit, len(found))], "", nil
+	if len(found) > q.Limit {
+		return found[:q.Limit], "next", nil
+	}
+	return found, "", nil
 }
 
 func (a *testAgent) Export(_ context.Context, w io.Writer, o ExportOptions) error {

@@ -180,3 +180,11 @@ func TestBrowserShowsThePageAndRunsNothingOfADevice(t *testing.T) {
 		})
 	}
 }
+
+func TestOlderEventsKeepTheFilter(t *testing.T) {
+	x := newTestExporter(t, newTestAgent())
+	w := request(x, "GET", "/events?limit=1&since=2026-11-01&until=2026-11-30", "")
+	if want := "cursor=next&amp;event=&amp;device=&amp;since=2026-11-01T00%3a00%3a00Z&amp;until=2026-11-30T23%3a59%3a59Z"; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("no %s in %s", want, regexp.MustCompile(`<nav class="turn".*`).FindString(w.Body.String()))
+	}
+}

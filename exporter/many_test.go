@@ -1,0 +1,82 @@
+package exporter
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
+)
+
+// crowd is an inventory of n cameras, a tenth of them banned.
+func crowd(t testing.TB, n int) *testAgent {
+	t.Helper()
+	inv, err := inventory.Open(t.Context(), inventory.Options{Site: "big"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range n {
+		verdict := policy.Clear
+		if k%10 == 0 {
+			verdict = policy.Banned
+		}
+		id := inv.Observe(inventory.Observation{Time: testTime, Source: "arp", IP: netip.AddrFrom4([4]byte{10, byte(k >> 16), byte(k >> 8), byte(k)}),
+			MAC: net.HardwareAddr{0x44, 0x19, 0xb6, byte(k >> 16), byte(k >> 8), byte(k)}}).Device
+		inv.Commit(id, fingerprint.Identity{Manufacturer: "Hikvision", Model: fmt.Sprintf("DS-2CD%d", k%300), Class: fingerprint.ClassCamera},
+			[]policy.Verdict{{Policy: "ca-hikvision-2025", Verdict: verdict, Basis: "named", Verb: "use", Measure: "prohibited"}}, testTime)
+	}
+	a := newTestAgent()
+	a.snapshot.Devices, a.snapshot.Many = nil, inv
+	return a
+}
+
+// TestManyDevicesCostNoMemoryEach: what costs a little for each of a hundred
+// thousand devices costs too much. Allocations do not depend on the machine's
+// pace.
+func TestManyDevicesCostNoMemoryEach(t *testing.T) {
+	const n = 5000
+	a := crowd(t, n)
+	s := a.Snapshot()
+	for _, q := range []string{"10.0.1.77", "44:19:b6:00:01", "nowhere"} {
+		f := filter{q: q}
+		found := 0
+		if got := testing.AllocsPerRun(3, func() {
+			found = 0
+			f.walk(s.Many, func(*inventory.Device) { found++ })
+		}); got > 100 {
+			t.Errorf("search for %s: %.0f allocations for %d devices", q, got, n)
+		}
+		if want := map[string]int{"10.0.1.77": 1, "44:19:b6:00:01": 256, "nowhere": 0}[q]; found != want {
+			t.Errorf("search for %s: %d devices, want %d", q, found, want)
+		}
+	}
+	if got := testing.AllocsPerRun(3, func() { count(s) }); got > 3*n {
+		t.Errorf("counting: %.0f allocations for %d devices, of which %d get series", got, n, n/10)
+	}
+	series := &deviceSeries{a, &sumCache{}}
+	if got := testing.AllocsPerRun(3, func() { _ = series.write(io.Discard) }); got > 3*n/10 {
+		t.Errorf("series of %d devices: %.0f allocations", n/10, got)
+	}
+}
+
+func BenchmarkOfManyDevices(b *testing.B) {
+	a := crowd(b, 100_000)
+	x := newTestExporter(b, a)
+	for _, target := range []string{"/metrics", "/", "/?q=10.0.1.77", "/api/v1/devices?limit=100", "/api/v1/devices?q=DS-2CD299&limit=100"} {
+		b.Run(target, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				request(x, "GET", target, "")
+			}
+		})
+	}
+	b.Run("after a change", func(b *testing.B) {
+		for b.Loop() {
+			count(a.snapshot)
+		}
+	})
+}
