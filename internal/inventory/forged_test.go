@@ -75,11 +75,12 @@ func TestAClockSetBackMakesNobodyMissingAndKeepsNobodyAlive(t *testing.T) {
 
 func TestAFloodOfMadeUpHostsEnds(t *testing.T) {
 	s := newSite(t, Options{})
-	for n := range maxDevices + 1000 {
+	s.most = 2000
+	for n := range s.most + 1000 {
 		s.Observe(Observation{Time: s.clock.now(), Source: "listen", Interface: "eth0", MAC: net.HardwareAddr{0, 0x1b, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}})
 	}
-	if s.Len() != maxDevices {
-		t.Errorf("%d devices are kept, want %d", s.Len(), maxDevices)
+	if s.Len() != s.most {
+		t.Errorf("%d devices are kept, want %d", s.Len(), s.most)
 	}
 	if id := s.Observe(Observation{Time: s.clock.now(), Source: "http", Solicited: true, IP: ip("10.0.0.9")}).Device; id == "" {
 		t.Error("a host that answered was not taken in")

@@ -65,6 +65,7 @@ type Inventory struct {
 
 	mu      sync.RWMutex
 	devices map[string]*entry
+	most    int              // devices that are kept, but for those that answered
 	order   []*entry         // by appearance; forgotten ones are taken out when it is read
 	alias   map[string]alias // by the id that was merged away
 	macs    map[hwaddr]*entry
@@ -144,7 +145,7 @@ func newInventory(o Options) *Inventory {
 	if o.DetailLimit == 0 {
 		o.DetailLimit = 10000
 	}
-	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed()}
+	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed(), most: maxDevices}
 	i.reset()
 	i.created = o.Now().UTC()
 	i.cycleStart = i.created

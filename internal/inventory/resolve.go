@@ -161,7 +161,7 @@ func (i *Inventory) dropMAC(e *entry, m hwaddr) {
 // full: there are as many devices as can be kept, and this one has not even
 // answered. The log says so once in an hour.
 func (i *Inventory) full(o *Observation) bool {
-	if len(i.devices) < maxDevices || o.Solicited {
+	if len(i.devices) < i.most || o.Solicited {
 		return false
 	}
 	if now := i.now(); now.Sub(i.toldFull) > time.Hour {

@@ -15,6 +15,9 @@ import (
 // it has 100,000 devices, else as many as show the size of one.
 func TestSizeOfFiveYears(t *testing.T) {
 	n := 1000
+	if raced {
+		n = 200
+	}
 	if os.Getenv("CAMCENSUS_FULL") != "" {
 		n = 100000
 	}
