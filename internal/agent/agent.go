@@ -58,6 +58,7 @@ type Agent struct {
 
 	hosts    *hostQueue
 	greeted  greetings   // by sweeps
+	unjudged unjudged    // devices
 	ports    switchPorts // of switches, by MAC
 	crowds   crowds      // MACs that answer for many addresses
 	own      ownAddresses

@@ -107,6 +107,7 @@ func (a *Agent) cycle(ctx context.Context) {
 		a.progress.end()
 		return
 	}
+	a.judgeRest()
 	a.placeDevices()
 	end := a.cycleEnd(number)
 	a.inventory.EndCycle(end)

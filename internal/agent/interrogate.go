@@ -146,6 +146,9 @@ func (a *Agent) answer(h *host, device string, rec discovery.Record, behind bool
 		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true,
 		Behind: behind && a.ofAnother(device, evidence),
 	})
+	if seen.Device != device {
+		a.unjudged.add(seen.Device)
+	}
 	a.keeper.keep(seen.Device, rec)
 	return seen.Device
 }
@@ -168,6 +171,7 @@ func (a *Agent) ofAnother(device string, answer []fingerprint.Evidence) bool {
 // assess identifies and judges a device from all its evidence and commits the
 // outcome.
 func (a *Agent) assess(device string) (fingerprint.Identity, []fingerprint.Evidence) {
+	a.unjudged.remove(device)
 	ev := a.inventory.Evidence(device)
 	d, _ := a.inventory.Device(device)
 	id, verdicts := a.judge().AssessDevice(d, ev, a.now())

@@ -45,6 +45,9 @@ func (a *Agent) take(s discovery.Sighting) {
 		Kind: s.Kind, Part: s.Part, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
 		Reachability: reach, SwitchPort: a.ports.of(s.MAC), Departed: s.Departed, Solicited: s.Solicited,
 	})
+	if seen.New || seen.Changed {
+		a.unjudged.add(seen.Device)
+	}
 	a.progress.sighted(seen.Device)
 	a.keeper.keep(seen.Device, rec)
 	if unasked {
