@@ -56,7 +56,14 @@ func (t tongue) T(sentence string, args ...any) string {
 	if len(args) == 0 {
 		return sentence
 	}
-	return fmt.Sprintf(sentence, args...)
+	said := fmt.Sprintf(sentence, args...)
+	for _, arg := range args {
+		// A name that ends with a stop ("Co., Ltd.") lends it to the sentence.
+		if name, ok := arg.(string); ok && strings.HasSuffix(name, ".") {
+			said = strings.ReplaceAll(said, name+".", name)
+		}
+	}
+	return said
 }
 
 // Quote puts a device's own words in quotation marks.

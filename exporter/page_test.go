@@ -188,3 +188,14 @@ func TestOlderEventsKeepTheFilter(t *testing.T) {
 		t.Errorf("no %s in %s", want, regexp.MustCompile(`<nav class="turn".*`).FindString(w.Body.String()))
 	}
 }
+
+func TestANameThatEndsWithAStopEndsItsSentence(t *testing.T) {
+	for lang, want := range map[string]string{"en": "A person determined that Uniview Co., Ltd. made it.", "fr": "Une personne a déterminé que le fabricant est Uniview Co., Ltd."} {
+		if got := (tongue{lang}).T("A person determined that %s made it.", "Uniview Co., Ltd."); !strings.HasPrefix(got, want) || strings.Contains(got, "..") {
+			t.Error(got)
+		}
+		if got := (tongue{lang}).T("Two independent signs, one of them strong, say that %s made it.", "Uniview Co., Ltd."); strings.Contains(got, "..") {
+			t.Error(got)
+		}
+	}
+}

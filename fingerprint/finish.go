@@ -196,7 +196,7 @@ func (s *state) supports(r *rule) string {
 
 func (s *state) addressReason(a addressSign, grade strength) Reason {
 	e, m := &s.ev[a.ev], s.set.makers[a.maker]
-	text := "Its hardware address " + e.Value + " is in a block registered to " + strings.TrimSuffix(a.registrant, ".") + "."
+	text := "Its hardware address " + e.Value + " is in a block registered to " + strings.TrimRight(a.registrant, ".") + "."
 	switch {
 	case m.sellsOthers(""):
 		text += " That firm sells other makers' devices under its own label, so the address does not tell who made this one."

@@ -68,3 +68,11 @@ func TestContradictionsInFrench(t *testing.T) {
 		}
 	}
 }
+
+// TestARegistrantsOwnStopsAreNotDoubled: the registry has a "TSI, Inc..".
+func TestARegistrantsOwnStopsAreNotDoubled(t *testing.T) {
+	s := &state{set: &Ruleset{makers: []*maker{{name: "TSI", makes: "cameras"}}}, ev: []Evidence{{Source: "arp", Field: "mac", Value: "00:00:5e:00:53:01"}}}
+	if r := s.addressReason(addressSign{registrant: "TSI, Inc.."}, medium); r.Text != "Its hardware address 00:00:5e:00:53:01 is in a block registered to TSI, Inc." {
+		t.Error(r.Text)
+	}
+}

@@ -82,6 +82,7 @@ func TestTheFrenchReportIsFrench(t *testing.T) {
 		fingerprint.Evidence{Source: "wsd", Port: 3702, Field: "type", Value: "NetworkVideoTransmitter"},
 		fingerprint.Evidence{Source: "rtsp", Port: 554, Field: "server", Value: "AXIS Media Server", Solicited: true})
 	removed := observe("10.0.0.2", 4)
+	observe("10.0.0.3", 5)
 	location := "Entrée"
 	if _, err := a.Except(banned, inventory.Exception{Policy: "ca-hikvision-2025", Owner: "Immeubles", Reason: "commande passée", By: "alice", Expires: now.AddDate(1, 0, 0)}); err != nil {
 		t.Fatal(err)
@@ -101,7 +102,7 @@ func TestTheFrenchReportIsFrench(t *testing.T) {
 	}
 	_, body, _ := strings.Cut(page.String(), "<body>")
 	text := html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, " "))
-	for _, want := range []string{"Appareils signalés (1)", "C’est ainsi que répond le micrologiciel de Hikvision (indice fort).", "en vertu du par. 25.4(1)", "Déterminations"} {
+	for _, want := range []string{"Appareils signalés (2)", "Les indices désignent Hikvision.", "Fabriqué par Hikvision.", "C’est ainsi que répond le micrologiciel de Hikvision (indice fort).", "en vertu du par. 25.4(1)", "Déterminations"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
 		}

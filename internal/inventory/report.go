@@ -473,7 +473,7 @@ func (v *reportView) meaning(d Device, o policy.Verdict) string {
 }
 
 // groupWords finds the group of an affiliate in the verdict's own text, since
-// only its judge knew it.
+// only its judge knew it; so it is with how firmly the maker stands.
 var groupWords = regexp.MustCompile(`(?:a firm of|belonged to) the (.+?) group`)
 
 // spokenOf is what a verdict's words need of the identity.
@@ -488,7 +488,11 @@ func spokenOf(d *Device, o policy.Verdict) fingerprint.Identity {
 			Relabel: o.Basis == "relabel", Former: o.Basis == "former_affiliate"})
 	}
 	if d.Manufacturer != "" {
-		add(d.Manufacturer, fingerprint.Established)
+		standing := fingerprint.Suspected
+		if o.Verdict == policy.Banned || o.Text != "" && !strings.Contains(strings.ToLower(o.Text), "the signs point to") {
+			standing = fingerprint.Established
+		}
+		add(d.Manufacturer, standing)
 		return id
 	}
 	for _, r := range d.Reasons {

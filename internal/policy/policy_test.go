@@ -197,3 +197,21 @@ func TestSettledOnlyWhenNothingCanChange(t *testing.T) {
 		})
 	}
 }
+
+// TestANameThatEndsWithAStopEndsItsSentence: many makers are a "Co., Ltd.".
+func TestANameThatEndsWithAStopEndsItsSentence(t *testing.T) {
+	ps, err := Load(Shipped(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "Dahua Technology Co., Ltd."
+	for _, p := range ps {
+		for _, v := range []Verdict{{Verdict: Banned, Basis: "named"}, {Verdict: SuspectedV, Basis: "relabel"}, {Verdict: Clear}, {Verdict: Unknown}, {Verdict: OutOfScope}} {
+			for _, lang := range []string{"en", "fr"} {
+				if text := p.Text(v, fingerprint.Identity{Manufacturer: name, Brand: name, Class: fingerprint.ClassCamera}, "", lang); strings.Contains(text, "..") {
+					t.Errorf("%s", text)
+				}
+			}
+		}
+	}
+}
