@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"camcensus/fingerprint"
 	"camcensus/internal/policy"
@@ -59,6 +60,7 @@ func TestStoreTouchedByAnother(t *testing.T) {
 			}
 			s.forgetEvidence()
 			length, head := s.Chain()
+			time.Sleep(20 * time.Millisecond) // file systems tell times apart that are a tick apart
 			if err := c.touch(t, o.Dir, s.store.path); err != nil {
 				t.Fatal(err)
 			}

@@ -137,6 +137,9 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 	i.store.putAlias(gone.id, i.alias[gone.id])
 	i.touch(keep)
 	i.tell(keep, Event{Time: t, Event: "merged", From: gone.id, To: keep.id, By: by, Evidence: why})
+	if gone.state == Present || keep.state == Removed && gone.state == Missing {
+		i.comeBack(keep, at(gone.last), t, "seen as "+gone.id)
+	}
 	return keep
 }
 
@@ -202,9 +205,6 @@ func (i *Inventory) mergeFacts(keep, gone *entry) {
 	keep.confirmed = max(keep.confirmed, gone.confirmed)
 	if gone.returned > keep.returned {
 		keep.seldom().returned = gone.returned
-	}
-	if gone.state == Present || keep.state == Removed {
-		i.setState(keep, gone.state)
 	}
 	keep.missed = min(keep.missed, gone.missed)
 	keep.tracked = keep.tracked || gone.tracked

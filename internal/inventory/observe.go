@@ -304,20 +304,23 @@ func (i *Inventory) sign(e *entry, o *Observation) {
 	if now >= i.cycleStart.UnixNano() {
 		e.missed = 0
 	}
-	if e.state == Present {
-		return
-	}
-	if e.state == Removed && e.people != nil && e.people.removal != nil && !o.Time.After(e.people.removal.Time) {
+	i.comeBack(e, o.Time, o.Time, o.Source)
+}
+
+// comeBack makes a device present that was not, when it was seen after its
+// removal or was never removed. now is when that became known.
+func (i *Inventory) comeBack(e *entry, seen, now time.Time, evidence string) {
+	if e.state == Present || e.state == Removed && e.people != nil && e.people.removal != nil && !seen.After(e.people.removal.Time) {
 		return
 	}
 	from := e.state
 	i.setState(e, Present)
 	if from == Removed {
-		e.seldom().returned = now
+		e.seldom().returned = seen.UnixNano()
 	}
 	if e.people != nil {
 		e.people.removal = nil
 	}
-	i.tell(e, Event{Time: o.Time, Event: "returned", From: string(from), To: string(Present), Evidence: o.Source})
+	i.tell(e, Event{Time: now, Event: "returned", From: string(from), To: string(Present), Evidence: evidence})
 	i.touch(e)
 }
