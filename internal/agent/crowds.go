@@ -82,6 +82,14 @@ func (c *crowds) holds(s discovery.Sighting) bool {
 	return true
 }
 
+// proxy tells whether a MAC was found to answer for others.
+func (c *crowds) proxy(mac net.HardwareAddr) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.of[[6]byte(mac)]
+	return k != nil && k.proxy
+}
+
 // release hands out what has waited long enough, or everything.
 func (c *crowds) release(now time.Time, all bool) []discovery.Sighting {
 	c.mu.Lock()

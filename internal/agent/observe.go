@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"time"
@@ -26,6 +27,8 @@ func (a *Agent) observe(s discovery.Sighting) {
 	a.counts.sighting(s.Source, s.Interface, s.Time)
 	if !a.crowds.holds(s) {
 		a.take(s)
+	} else if _, no := a.wire.Scope().ExcludedMAC(s.MAC); no && !a.crowds.proxy(s.MAC) {
+		a.wire.Learn(s.IP, s.MAC) // whoever else it turns out to be, it is not asked meanwhile
 	}
 }
 
@@ -35,6 +38,9 @@ func (a *Agent) take(s discovery.Sighting) {
 	reach, ok := a.admit(scope, s)
 	if !ok {
 		return
+	}
+	if relayed(s.IP, s.MAC) {
+		s.MAC = nil
 	}
 	rec := recordOf(s)
 	s.Interface = scope.InterfaceTo(s.IP, s.Interface)
@@ -56,6 +62,22 @@ func (a *Agent) take(s discovery.Sighting) {
 		return
 	}
 	a.follow(s, reach, seen)
+}
+
+// relayed tells whether a frame bears another's MAC than its sender's: the
+// sender formed its IPv6 link-local address from its own (RFC 4291, appendix
+// A), so that a repeater, or a router that lets such packets through, sent the
+// frame on. Its MAC is none of the sender's.
+func relayed(ip netip.Addr, mac net.HardwareAddr) bool {
+	if !ip.Is6() || !ip.IsLinkLocalUnicast() || len(mac) != 6 {
+		return false
+	}
+	b := ip.As16()
+	if b[11] != 0xff || b[12] != 0xfe {
+		return false
+	}
+	own := net.HardwareAddr{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
+	return !bytes.Equal(own, mac)
 }
 
 // admit decides whether the sighting belongs to this site, and how its host
