@@ -34,6 +34,9 @@ func (o *onvifReader) open(_, attributes []byte) {
 
 func (o *onvifReader) leaf(e element) {
 	switch {
+	case is(e.parent, "device") && (is(e.name, "manufacturer") || is(e.name, "serialnumber")):
+		// An UPnP description, perhaps of another device whose answer ran into
+		// this one.
 	case is(e.name, "manufacturer"):
 		o.add("manufacturer", e.text)
 	case is(e.name, "model"):
