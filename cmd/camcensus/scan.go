@@ -142,7 +142,7 @@ func (f *scanFlags) withoutNeighbours(a *agent.Agent, s *exporter.Snapshot) map[
 	if len(outside) > 0 {
 		s.Devices = within
 		s.Unassessed, s.ChannelsUnknown = agent.Unassessed(within)
-		s.Notes = append(s.Notes, fmt.Sprintf("%d devices outside the scope were heard; they are not listed", len(outside)))
+		s.Notes = append(s.Notes, fmt.Sprintf("devices heard outside the scope, and not listed: %d", len(outside)))
 	}
 	return outside
 }

@@ -141,11 +141,14 @@ func (a *Agent) answer(h *host, device string, rec discovery.Record, behind bool
 	}
 	rec.Time = rec.Time.UTC()
 	evidence := a.judge().parsers.Evidence(rec, true)
-	seen := a.inventory.Observe(inventory.Observation{
+	o := inventory.Observation{
 		Time: rec.Time, Interface: h.iface, IP: h.addr, MAC: h.mac,
 		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true,
-		Behind: behind && a.ofAnother(device, evidence),
-	})
+	}
+	if behind && a.ofAnother(device, evidence) {
+		o.Behind, o.Source = true, "sweep" // an accepted connection is all that shows it
+	}
+	seen := a.inventory.Observe(o)
 	if seen.Device != device {
 		a.unjudged.add(seen.Device)
 	}

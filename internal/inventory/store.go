@@ -205,7 +205,11 @@ func (s *store) reconnect() error {
 }
 
 func (s *store) connect(ctx context.Context) error {
-	var err error
+	// What sqlite makes itself is open to all; its side files follow this one.
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err == nil {
+		f.Close()
+	}
 	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"+
 		"&_pragma=synchronous(FULL)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-4000)")); err != nil {
 		return err

@@ -421,3 +421,21 @@ func TestRawRecordsAreKept(t *testing.T) {
 		t.Errorf("no digest in %+v", events)
 	}
 }
+
+func TestStoreIsNotOpenToAll(t *testing.T) {
+	dir := t.TempDir()
+	s := newSite(t, Options{Dir: dir})
+	s.see("10.0.0.1", macA)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o007 != 0 {
+			t.Errorf("%s is %v, %v", f.Name(), info.Mode(), err)
+		}
+	}
+}
