@@ -40,8 +40,15 @@ func TestEveryFormatHoldsTheSameSeries(t *testing.T) {
 		t.Errorf("unpacked: %v, %d bytes, %d as text", err, len(unpacked), len(text))
 	}
 
+	// What Prometheus 3 asks with.
+	w := request(x, "GET", "/metrics", "", "Accept", "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"+
+		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2")
+	if kind := w.Header().Get("Content-Type"); !strings.HasPrefix(kind, "text/plain") || strings.Count(w.Body.String(), "\ncamcensus_device_info{") != want[nameDeviceInfo] {
+		t.Errorf("%s, %d devices of %d", kind, strings.Count(w.Body.String(), "\ncamcensus_device_info{"), want[nameDeviceInfo])
+	}
+
 	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
-	w := request(x, "GET", "/metrics", "", "Accept", string(format))
+	w = request(x, "GET", "/metrics", "", "Accept", string(format))
 	decoder := expfmt.NewDecoder(w.Body, format)
 	for {
 		family := new(dto.MetricFamily)
