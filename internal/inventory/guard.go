@@ -142,9 +142,7 @@ func (s *store) rescue(why error) error {
 		err = os.Rename(fresh, s.path)
 	}
 	if err == nil {
-		err = syncFile(filepath.Dir(s.path))
-	}
-	if err == nil {
+		_ = syncFile(filepath.Dir(s.path)) // not every system can
 		err = s.connect(context.Background())
 	}
 	if err != nil {
