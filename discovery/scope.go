@@ -475,6 +475,9 @@ func (s *Scope) Learn(ip netip.Addr, mac net.HardwareAddr) {
 		return
 	}
 	ip, now := ip.Unmap().WithZone(""), time.Now()
+	if !s.Contains(ip) {
+		return // nothing is sent there anyway
+	}
 	at, excluded := s.macs[[6]byte(mac)]
 	s.mu.Lock()
 	defer s.mu.Unlock()

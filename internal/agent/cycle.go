@@ -228,14 +228,31 @@ func (a *Agent) cycleEnd(number int) inventory.CycleEnd {
 		}
 		end.Covered = append(end.Covered, c.Network)
 	}
-	// A camera whose address an excluded MAC claims is not asked, and may well
-	// be there.
-	for _, ip := range a.wire.Scope().ClaimedAddresses() {
-		end.Blind = append(end.Blind, netip.PrefixFrom(ip, ip.BitLen()))
-	}
+	end.Blind = append(end.Blind, claimed(a.wire.Scope())...)
 	end.Interfaces = a.hearing()
 	return end
 }
+
+// claimed are the addresses that an excluded MAC claims: a camera there is not
+// asked, and may well be there. Where ever more are, by a flood of forged
+// frames, it is the networks.
+func claimed(scope *discovery.Scope) []netip.Prefix {
+	var out []netip.Prefix
+	all := scope.ClaimedAddresses()
+	for _, ip := range all {
+		p := netip.PrefixFrom(ip, ip.BitLen())
+		if len(all) > manyClaimed {
+			n, _ := scope.NetworkOf(ip)
+			p = n.Prefix
+		}
+		if len(out) == 0 || out[len(out)-1] != p { // they come in order
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+const manyClaimed = 256
 
 // hearing lists the interfaces with a carrier on which some source works: a
 // device that can only be heard would have been heard there.

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"net"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"camcensus/discovery"
@@ -42,5 +44,29 @@ func TestAnIPv4ExclusionReachesItsOwnWireOnly(t *testing.T) {
 		if got := exclusionNotes(s); len(got) != c.notes {
 			t.Errorf("exclude %s: notes %q, want %d", c.match, got, c.notes)
 		}
+	}
+}
+
+func TestAFloodOfClaimsMakesTheNetworkBlindNotTheCycleSlow(t *testing.T) {
+	mac := net.HardwareAddr{0, 0x1b, 0x63, 0xaa, 0xbb, 0xcc}
+	lan := netip.MustParsePrefix("10.20.0.0/22")
+	scope, err := discovery.NewScope([]discovery.Interface{{
+		Name: "cam0", Index: 2, Up: true, Broadcast: true, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.20.0.2/22")},
+	}}, discovery.ScopeOptions{Exclude: []discovery.Exclusion{{Match: mac.String()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ip := netip.MustParseAddr("10.20.0.7")
+	scope.Learn(ip, mac)
+	scope.Learn(netip.MustParseAddr("192.168.1.64"), mac) // out of scope
+	if got := claimed(scope); !slices.Equal(got, []netip.Prefix{netip.PrefixFrom(ip, 32)}) {
+		t.Errorf("one claim: %v", got)
+	}
+	for range manyClaimed {
+		ip = ip.Next()
+		scope.Learn(ip, mac)
+	}
+	if got := claimed(scope); !slices.Equal(got, []netip.Prefix{lan}) {
+		t.Errorf("many claims: %v", got)
 	}
 }
