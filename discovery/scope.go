@@ -417,6 +417,19 @@ func (s *Scope) Excluded(ip netip.Addr) (reason string, yes bool) {
 	return "", false
 }
 
+// ExcludedPrefixes are the addresses that are excluded by themselves or by a
+// prefix around them.
+func (s *Scope) ExcludedPrefixes() []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(s.addrs)+len(s.prefixes))
+	for ip := range s.addrs {
+		out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	for _, p := range s.prefixes {
+		out = append(out, p.prefix)
+	}
+	return out
+}
+
 // excludedItself finds the exclusion that names an address, a prefix around it
 // or the MAC that it is made of.
 func (s *Scope) excludedItself(ip netip.Addr) (index int, yes bool) {

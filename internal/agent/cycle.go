@@ -228,9 +228,15 @@ func (a *Agent) cycleEnd(number int) inventory.CycleEnd {
 		}
 		end.Covered = append(end.Covered, c.Network)
 	}
-	end.Blind = append(end.Blind, claimed(a.wire.Scope())...)
+	end.Blind = append(end.Blind, unasked(a.wire.Scope())...)
 	end.Interfaces = a.hearing()
 	return end
+}
+
+// unasked are the addresses that nothing is sent to: who is known there may
+// well be there still.
+func unasked(scope *discovery.Scope) []netip.Prefix {
+	return append(scope.ExcludedPrefixes(), claimed(scope)...)
 }
 
 // claimed are the addresses that an excluded MAC claims: a camera there is not

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -44,6 +45,20 @@ func TestAnIPv4ExclusionReachesItsOwnWireOnly(t *testing.T) {
 		if got := exclusionNotes(s); len(got) != c.notes {
 			t.Errorf("exclude %s: notes %q, want %d", c.match, got, c.notes)
 		}
+	}
+}
+
+func TestNobodyIsMissedWhereNothingIsAsked(t *testing.T) {
+	scope, err := discovery.NewScope([]discovery.Interface{{
+		Name: "cam0", Index: 2, Up: true, Broadcast: true, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.20.0.2/22")},
+	}}, discovery.ScopeOptions{Exclude: []discovery.Exclusion{{Match: "10.20.0.7"}, {Match: "10.20.1.0/28"}, {Match: "00:1b:63:aa:bb:cc"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope.Learn(netip.MustParseAddr("10.20.0.9"), net.HardwareAddr{0, 0x1b, 0x63, 0xaa, 0xbb, 0xcc})
+	got := fmt.Sprint(unasked(scope))
+	if want := "[10.20.0.7/32 10.20.1.0/28 10.20.0.9/32]"; got != want {
+		t.Errorf("not asked %s, want %s", got, want)
 	}
 }
 
