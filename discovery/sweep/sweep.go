@@ -78,12 +78,23 @@ type Source struct {
 	env      discovery.Env
 	settings Settings
 	last     map[netip.Prefix]time.Time // end of the last whole sweep
+	again    map[netip.Prefix]*again
 	health   *discovery.Health
 }
 
+// again is a network whose silent addresses are asked once more: a packet may
+// have been lost, and the next sweep is far.
+type again struct {
+	left     int                 // rounds
+	answered map[netip.Addr]bool // these need not
+}
+
+// repeats is how many rounds after a sweep ask the silent addresses again.
+const repeats = 2
+
 // New returns the source.
 func New(env discovery.Env, s Settings) *Source {
-	return &Source{env: env, settings: s, last: map[netip.Prefix]time.Time{}, health: discovery.NewHealth(name, s.Auto())}
+	return &Source{env: env, settings: s, last: map[netip.Prefix]time.Time{}, again: map[netip.Prefix]*again{}, health: discovery.NewHealth(name, s.Auto())}
 }
 
 // Listen has nothing to hear.
@@ -92,7 +103,8 @@ func (s *Source) Listen(context.Context, discovery.Sink) error { return nil }
 // Status is up: connections need no privilege.
 func (s *Source) Status() []discovery.Status { return s.health.All() }
 
-// Ask sweeps the networks that are due, all at the same time.
+// Ask sweeps the networks that are due, and asks once more where others were
+// silent lately, all at the same time.
 func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.Sink) error {
 	s.health.Up("")
 	due := s.due()
@@ -110,28 +122,48 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 		}
 	}
 	slots := make(chan struct{}, s.settings.InFlight)
-	finished := make([]bool, len(due))
+	visits, finished := make([]*visit, len(due)), make([]bool, len(due))
 	var wg sync.WaitGroup
 	for at, n := range due {
-		wg.Go(func() {
-			v := &visit{
-				env: s.env, settings: s.settings, network: n, round: round, sink: sink,
-				slots: slots, pace: discovery.NewPace(s.settings.PerNetworkRate), progress: progress,
-			}
-			finished[at] = v.run(ctx)
-		})
+		v := &visit{
+			env: s.env, settings: s.settings, network: n, round: round, sink: sink, again: s.again[n.Prefix],
+			slots: slots, pace: discovery.NewPace(s.settings.PerNetworkRate), progress: progress,
+		}
+		if s.intervalOver(n.Prefix) {
+			v.again = nil
+		}
+		visits[at] = v
+		wg.Go(func() { finished[at] = v.run(ctx) })
 	}
 	wg.Wait()
-	for at, n := range due {
+	for at, v := range visits {
 		if finished[at] {
-			s.last[n.Prefix] = s.env.Now()
+			s.finished(v)
 		}
 	}
 	return ctx.Err()
 }
 
-// due are the routed IPv4 networks whose interval is over; of nested ones the
-// outer.
+// finished notes that a network was gone through.
+func (s *Source) finished(v *visit) {
+	p := v.network.Prefix
+	if v.again == nil {
+		s.last[p] = s.env.Now()
+		s.again[p] = &again{left: repeats, answered: v.answered}
+		return
+	}
+	if v.again.left--; v.again.left == 0 {
+		delete(s.again, p)
+	}
+}
+
+func (s *Source) intervalOver(p netip.Prefix) bool {
+	last, swept := s.last[p]
+	return !swept || s.env.Now().Sub(last) >= s.settings.Interval
+}
+
+// due are the routed IPv4 networks whose interval is over or whose silent
+// addresses are asked again; of nested ones the outer.
 func (s *Source) due() []discovery.Network {
 	var out []discovery.Network
 	all := s.env.Wire.Scope().Networks
@@ -143,8 +175,7 @@ func (s *Source) due() []discovery.Network {
 		for _, other := range all {
 			inner = inner || !other.Connected && other.Prefix.Bits() < n.Prefix.Bits() && other.Prefix.Overlaps(n.Prefix)
 		}
-		last, swept := s.last[n.Prefix]
-		if !inner && (!swept || s.env.Now().Sub(last) >= s.settings.Interval) {
+		if !inner && (s.intervalOver(n.Prefix) || s.again[n.Prefix] != nil) {
 			out = append(out, n)
 		}
 	}

@@ -45,10 +45,13 @@ type visit struct {
 	pace     *discovery.Pace
 	progress func(int)
 
-	mu     sync.Mutex
-	noPath bool // this machine has no route there
-	count  map[result]int
-	bogus  int
+	again *again // nil in a whole sweep
+
+	mu       sync.Mutex
+	noPath   bool // this machine has no route there
+	count    map[result]int
+	bogus    int
+	answered map[netip.Addr]bool
 }
 
 // address is one address of a block.
@@ -60,7 +63,7 @@ type address struct {
 
 // run reports whether the whole network was gone through.
 func (v *visit) run(ctx context.Context) bool {
-	v.count = map[result]int{}
+	v.count, v.answered = map[result]int{}, map[netip.Addr]bool{}
 	for first := v.network.Prefix.Addr(); v.network.Prefix.Contains(first); {
 		block := v.block(first)
 		last := block[len(block)-1].ip
@@ -76,7 +79,9 @@ func (v *visit) run(ctx context.Context) bool {
 	if ctx.Err() != nil || v.env.Wire.ListenOnly() || v.env.Wire.Planning() {
 		return false
 	}
-	v.report()
+	if v.again == nil {
+		v.report()
+	}
 	return !v.stopped()
 }
 
@@ -104,7 +109,7 @@ func (v *visit) sweepBlock(ctx context.Context, block []*address) {
 			a.result = excluded
 		case !ok || n.Connected:
 			a.result = elsewhere
-		case v.env.Wire.Fresh(a.ip):
+		case v.env.Wire.Fresh(a.ip), v.again != nil && v.again.answered[a.ip]:
 			a.result = known
 		}
 	}
@@ -203,6 +208,9 @@ func (v *visit) close(block []*address) {
 	}
 	for _, a := range block {
 		v.count[a.result]++
+		if a.result == accepted || a.result == refused || a.result == known {
+			v.answered[a.ip] = true
+		}
 		switch {
 		case a.result == accepted && bogus(open) && a.answer() == stock, a.result == refused && bogus(closed):
 			v.bogus++
