@@ -158,8 +158,12 @@ func (a *Agent) prepare() error {
 	return nil
 }
 
-// Close lets go of the store.
-func (a *Agent) Close() error { return a.inventory.Close() }
+// Close judges what no cycle came to judge, and lets go of the store: at the
+// next start every device in it counts as judged.
+func (a *Agent) Close() error {
+	a.judgeRest()
+	return a.inventory.Close()
+}
 
 func userAgent(version, contact string) string {
 	if contact == "" {

@@ -11,6 +11,7 @@ import (
 
 	"camcensus/discovery"
 	"camcensus/internal/config"
+	"camcensus/internal/inventory"
 )
 
 // A recorder answers WS-Discovery for two cameras: one address is asked once,
@@ -48,5 +49,30 @@ func TestEveryDeviceOfAnAddressIsJudged(t *testing.T) {
 	}
 	if left := a.unjudged.take(); len(left) != 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// What an agent heard last is judged when it ends: the next start does not
+// judge anew what was judged by the same.
+func TestAnAgentThatEndsLeavesNothingUnjudged(t *testing.T) {
+	c, dir := config.Default(), t.TempDir()
+	c.Mode, c.Interfaces = config.ModeListen, []string{"lo"}
+	a, err := New(t.Context(), Options{Config: c, Log: zap.NewNop(), StoragePath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := a.inventory.Observe(inventory.Observation{Time: time.Now(), Source: "arp", Interface: "lo",
+		IP: netip.MustParseAddr("127.77.0.65"), MAC: net.HardwareAddr{0x44, 0x19, 0xb6, 0, 0, 1}, Kind: "arp", Reachability: "ip"})
+	a.unjudged.add(seen.Device)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := inventory.OpenReadOnly(t.Context(), inventory.Options{Dir: dir, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stored.Close()
+	if d, ok := stored.Device(seen.Device); !ok || len(d.Verdicts) == 0 {
+		t.Errorf("%+v", d)
 	}
 }

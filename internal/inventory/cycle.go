@@ -288,11 +288,13 @@ func (i *Inventory) Rejudge() int {
 
 // RejudgeUnless is Rejudge, unless every device was judged by the same when the
 // inventory was last closed: rules, policies and whatever else a judgement
-// rests on, in one line.
+// rests on, in one line. Whoever calls it judges by the same from then on; one
+// that edits without it leaves the inventory to be judged anew.
 func (i *Inventory) RejudgeUnless(by string) int {
-	i.mu.RLock()
+	i.mu.Lock()
+	i.judging = true
 	same := i.judgedBy == by && by != ""
-	i.mu.RUnlock()
+	i.mu.Unlock()
 	if same {
 		return 0
 	}

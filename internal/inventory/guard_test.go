@@ -195,4 +195,8 @@ func TestJudgedAnewOnlyWhereSomethingIsNew(t *testing.T) {
 	if s = reopen(t, s, o); s.RejudgeUnless("rules 2") != 1 {
 		t.Error("a reload in between was not told")
 	}
+	s = reopen(t, s, o) // by a command that edits, under whatever configuration
+	if s = reopen(t, s, o); s.RejudgeUnless("rules 2") != 1 {
+		t.Error("an edit in between, without an agent, was not told")
+	}
 }

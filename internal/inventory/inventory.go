@@ -95,6 +95,7 @@ type Inventory struct {
 	cycle      int
 	cycleStart time.Time
 	judgedBy   string // by what every device was judged; see RejudgeUnless
+	judging    bool   // whoever opened it keeps every device judged by that
 	changes    uint64 // grows with every visible change
 	snapshot   weak.Pointer[snapshot]
 	readOnly   bool

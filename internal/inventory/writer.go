@@ -510,7 +510,7 @@ func (i *Inventory) Close() error {
 			i.enqueue(e)
 		}
 	}
-	if i.judgedBy != "" {
+	if i.judging && i.judgedBy != "" {
 		s.put(setMeta, judgedByMeta, i.judgedBy)
 	}
 	i.mu.Unlock()
