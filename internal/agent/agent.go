@@ -73,6 +73,7 @@ type Agent struct {
 	reload   reloadState
 	rescan   chan struct{}
 	cycleNum atomic.Int64
+	relinks  relinks
 	last     lastCycle
 }
 

@@ -109,7 +109,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	}
 	a.judgeRest()
 	a.placeDevices()
-	end := a.cycleEnd(number)
+	end := a.cycleEnd(number, begun)
 	a.inventory.EndCycle(end)
 	a.tellNetworks()
 	a.last.finished(begun, a.now())
@@ -218,11 +218,12 @@ func (a *Agent) stillKnown() func(netip.Addr) bool {
 
 // cycleEnd says which networks were really covered. A network in which nobody
 // was asked, or nobody answered although devices are known there, was not: it
-// is us who were blind.
-func (a *Agent) cycleEnd(number int) inventory.CycleEnd {
+// is us who were blind. Neither was a connected one whose interface changed
+// since the cycle began: its cable may have been out for half of it.
+func (a *Agent) cycleEnd(number int, begun time.Time) inventory.CycleEnd {
 	end := inventory.CycleEnd{Number: number, Time: a.now()}
 	for _, c := range a.coverage.covered() {
-		if c.Tried == 0 || c.Answered == 0 && (a.presentIn(c.Network) >= blindFrom || !a.linkUp(c.Network)) {
+		if a.relinked(c.Network, begun) || c.Tried == 0 || c.Answered == 0 && (a.presentIn(c.Network) >= blindFrom || !a.linkUp(c.Network)) {
 			end.Blind = append(end.Blind, c.Network)
 			continue
 		}
@@ -231,6 +232,13 @@ func (a *Agent) cycleEnd(number int) inventory.CycleEnd {
 	end.Blind = append(end.Blind, unasked(a.wire.Scope())...)
 	end.Interfaces = a.hearing()
 	return end
+}
+
+// relinked tells whether the interface of a connected network changed.
+func (a *Agent) relinked(p netip.Prefix, since time.Time) bool {
+	return slices.ContainsFunc(a.wire.Scope().Networks, func(n discovery.Network) bool {
+		return n.Prefix == p && n.Connected && a.relinks.since(n.Interface, since)
+	})
 }
 
 // unasked are the addresses that nothing is sent to: who is known there may

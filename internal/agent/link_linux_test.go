@@ -196,7 +196,14 @@ func forgedARP(t *testing.T, a *Agent) {
 	for n := range a.config().Inventory.MissingAfter + 1 {
 		a.coverage.begin()
 		a.coverage.add(discovery.Coverage{Network: netip.MustParsePrefix("10.66.0.0/24"), Tried: 253, Answered: 1})
-		a.inventory.EndCycle(a.cycleEnd(n + 1))
+		end := a.cycleEnd(n+1, a.now())
+		if n == 0 { // its cable was out a moment ago
+			a.relinks.note(nil, a.wire.Scope().Interfaces, a.now())
+			if e := a.cycleEnd(1, a.now().Add(-time.Minute)); len(e.Covered) != 0 || len(end.Covered) != 1 {
+				t.Errorf("covered %v, and %v in a cycle in which the link changed", end.Covered, e.Covered)
+			}
+		}
+		a.inventory.EndCycle(end)
 	}
 	for ip, want := range map[netip.Addr]inventory.State{first: inventory.Present, second: inventory.Present, silent: inventory.Missing} {
 		for _, d := range devicesWith(a, ip.String()) {

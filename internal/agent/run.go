@@ -127,11 +127,43 @@ func (a *Agent) awaitChange(ctx context.Context, changed <-chan struct{}) {
 			continue
 		}
 		a.wire.SetScope(scope)
+		a.relinks.note(old.Interfaces, scope.Interfaces, a.now())
 		a.log.Info("the interfaces changed", zap.Strings("networks", networkNames(scope)))
 		a.knowNetworks()
 		a.stream.status()
 		return
 	}
+}
+
+// relinks keeps when each interface last changed.
+type relinks struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (r *relinks) note(before, after []discovery.Interface, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was := map[string]discovery.Interface{}
+	for _, i := range before {
+		was[i.Name] = i
+	}
+	if r.at == nil {
+		r.at = map[string]time.Time{}
+	}
+	for _, i := range after {
+		if !reflect.DeepEqual(was[i.Name], i) {
+			r.at[i.Name] = now
+		}
+	}
+}
+
+// since tells whether the interface changed at that time or later.
+func (r *relinks) since(iface string, t time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.at[iface]
+	return ok && !at.Before(t)
 }
 
 // The kernel tells when an interface changes, and seldom a single change: they
