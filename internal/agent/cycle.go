@@ -315,9 +315,10 @@ func (a *Agent) linkUp(p netip.Prefix) bool {
 	return true
 }
 
-// knowNetworks makes every network of the scope stand in the coverage.
+// knowNetworks makes every network of the scope stand in the coverage. Where
+// cycles outlast the interval, the next comes when the last has ended.
 func (a *Agent) knowNetworks() {
-	interval, now := a.config().Discovery.Interval.D(), a.now()
+	interval, now := max(a.config().Discovery.Interval.D(), a.last.took()), a.now()
 	for _, n := range a.wire.Scope().Networks {
 		every := interval
 		if !n.Connected {
@@ -394,6 +395,12 @@ func (a *Agent) tellNetworks() {
 		}
 		a.inventory.NetworkEvent(n.Network.String(), n.Up, why)
 	}
+}
+
+func (l *lastCycle) took() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.completed.Sub(l.begun)
 }
 
 func (l *lastCycle) scheduled(next time.Time) {

@@ -134,11 +134,7 @@ func gatewayNotes(wire *discovery.Wire) []string {
 		if !n.Prefix.IsSingleIP() {
 			host = host.Next()
 		}
-		gateway := wire.GatewayOf(host)
-		if !gateway.IsValid() || n.Prefix.Contains(gateway) {
-			continue
-		}
-		if why, yes := scope.Excluded(gateway); yes {
+		if gateway, why, yes := wire.ExcludedGateway(host); yes && !n.Prefix.Contains(gateway) {
 			notes = append(notes, fmt.Sprintf("%s is reached by way of %s alone (%s): nothing is sent there.", n.Prefix, gateway, why))
 		}
 	}
