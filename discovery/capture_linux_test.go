@@ -234,4 +234,17 @@ func TestTheGatewayIsForeseen(t *testing.T) {
 	if _, err := w.DialTCP(t.Context(), netip.MustParseAddrPort("10.89.0.7:80"), ""); errors.Is(err, ErrExcluded) {
 		t.Errorf("beside it: %v", err)
 	}
+	mac := net.HardwareAddr{2, 0, 0, 0, 0, 9}
+	err = netlink.NeighAdd(&netlink.Neigh{LinkIndex: link.Attrs().Index, IP: net.ParseIP("10.66.0.9"), HardwareAddr: mac, State: netlink.NUD_PERMANENT})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The gateway itself is in no network of the scope.
+	scope, err = NewScope(all, ScopeOptions{Networks: []string{"10.88.0.0/24"}, Exclude: []Exclusion{{Match: mac.String()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewWire(scope, WireOptions{}).DialTCP(t.Context(), netip.AddrPortFrom(far, 80), ""); !errors.Is(err, ErrExcluded) {
+		t.Errorf("behind a gateway whose MAC is excluded: %v", err)
+	}
 }

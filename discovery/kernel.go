@@ -59,9 +59,20 @@ func newKernelNeighbours(learn func(netip.Addr, net.HardwareAddr)) *kernelNeighb
 	}
 }
 
-// GatewayOf returns the neighbour by which a routed host is reached; invalid
-// when there is none.
-func (w *Wire) GatewayOf(ip netip.Addr) netip.Addr { return w.kernel.hop(ip).ip }
+// ExcludedGateway tells whether the neighbour by which a routed host is reached
+// is excluded, by its address or by the MAC that the kernel has for it.
+func (w *Wire) ExcludedGateway(to netip.Addr) (gateway netip.Addr, reason string, yes bool) {
+	next, scope := w.kernel.hop(to), w.Scope()
+	if !next.ip.IsValid() {
+		return next.ip, "", false
+	}
+	reason, yes = scope.Excluded(next.ip)
+	if !yes && len(scope.macs) > 0 {
+		_, mac := w.kernel.state(next.index, next.ip)
+		reason, yes = scope.ExcludedMAC(mac)
+	}
+	return next.ip, reason, yes
+}
 
 // hop asks the routing table, or remembers what it said a moment ago.
 func (k *kernelNeighbours) hop(ip netip.Addr) hop {

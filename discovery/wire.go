@@ -333,10 +333,8 @@ func (w *Wire) allowed(l leaving) (network Network, reason int, err error) {
 		return network, rejectScope, ErrOutOfScope
 	}
 	if !network.Connected {
-		if gateway := w.GatewayOf(l.to); gateway.IsValid() {
-			if why, yes := scope.Excluded(gateway); yes {
-				return network, rejectExcluded, fmt.Errorf("by way of %s: %w (%s)", gateway, ErrExcluded, why)
-			}
+		if gateway, why, yes := w.ExcludedGateway(l.to); yes {
+			return network, rejectExcluded, fmt.Errorf("by way of %s: %w (%s)", gateway, ErrExcluded, why)
 		}
 	}
 	planned := l.kind == walk && w.plan != nil // the router will have shown itself by then
