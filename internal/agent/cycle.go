@@ -221,7 +221,7 @@ func (a *Agent) stillKnown() func(netip.Addr) bool {
 // is us who were blind. Neither was a connected one whose interface changed
 // since the cycle began: its cable may have been out for half of it.
 func (a *Agent) cycleEnd(number int, begun time.Time) inventory.CycleEnd {
-	end := inventory.CycleEnd{Number: number, Time: a.now()}
+	end := inventory.CycleEnd{Number: number, Time: a.now(), Asked: a.config().Discovery.IdentifyInterval.D()}
 	for _, c := range a.coverage.covered() {
 		if a.relinked(c.Network, begun) || c.Tried == 0 || c.Answered == 0 && (a.presentIn(c.Network) >= blindFrom || !a.linkUp(c.Network)) {
 			end.Blind = append(end.Blind, c.Network)
@@ -346,7 +346,7 @@ func (a *Agent) checkPresence(ctx context.Context) {
 }
 
 func (a *Agent) checkNetwork(ctx context.Context, n discovery.Network, since time.Time) {
-	c := discovery.Coverage{Network: n.Prefix, Source: "sweep"}
+	c := discovery.Coverage{Network: n.Prefix, Source: "sweep", Excluded: a.excludedIn(n.Prefix)}
 	for d := range a.inventory.All() {
 		ip, in := addressIn(d, n.Prefix.Contains)
 		if !in || d.State == inventory.Removed {
@@ -365,6 +365,20 @@ func (a *Agent) checkNetwork(ctx context.Context, n discovery.Network, since tim
 	if c.Tried > 0 && ctx.Err() == nil {
 		a.coverage.add(c)
 	}
+}
+
+// excludedIn counts the excluded addresses of a network, of at most a /16.
+func (a *Agent) excludedIn(p netip.Prefix) (n int) {
+	if p.Bits() < 16 {
+		return 0
+	}
+	scope := a.wire.Scope()
+	for ip := p.Addr(); p.Contains(ip); ip = ip.Next() {
+		if _, no := scope.Excluded(ip); no {
+			n++
+		}
+	}
+	return n
 }
 
 // answersStill connects to a port that the device served before; a refusal is

@@ -193,6 +193,9 @@ func forgedARP(t *testing.T, a *Agent) {
 			t.Errorf("coverage does not say so: %q", a.notes(a.wire.Scope()))
 		}
 	}
+	if got := a.excludedIn(netip.MustParsePrefix("10.66.0.0/24")); got != 2 {
+		t.Errorf("%d addresses are excluded, want 2", got)
+	}
 	for n := range a.config().Inventory.MissingAfter + 1 {
 		a.coverage.begin()
 		a.coverage.add(discovery.Coverage{Network: netip.MustParsePrefix("10.66.0.0/24"), Tried: 253, Answered: 1})
