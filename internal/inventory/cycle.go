@@ -19,6 +19,9 @@ type CycleEnd struct {
 	// Interfaces are those on which everything worked: there, a device that
 	// is only heard (reachability layer2) would have been heard.
 	Interfaces []string
+	// Asked is how seldom known hosts are asked: what nothing but its answers
+	// shows has no other chance to be seen.
+	Asked time.Duration
 }
 
 // EndCycle draws the conclusions of a cycle: who is missing, which addresses
@@ -108,6 +111,9 @@ func (i *Inventory) miss(e *entry, c *CycleEnd) {
 	if e.state != Present || e.last >= i.cycleStart.UnixNano() || !c.covered(e) {
 		return
 	}
+	if e.onlyAnswers() && c.Time.UnixNano()-e.last < int64(e.missed+1)*int64(c.Asked) {
+		return
+	}
 	if e.missed < 250 {
 		e.missed++
 	}
@@ -118,6 +124,12 @@ func (i *Inventory) miss(e *entry, c *CycleEnd) {
 	i.setState(e, Missing)
 	i.tell(e, Event{Time: c.Time, Event: "missing", From: string(Present), To: string(Missing), Evidence: "last sign " + at(e.last).Format(time.RFC3339)})
 	i.touch(e)
+}
+
+// onlyAnswers: the device shares the address of another, a router that forwards
+// to it, and nothing but its answers shows it.
+func (e *entry) onlyAnswers() bool {
+	return e.sibling && !slices.ContainsFunc(e.sources, func(s string) bool { return s != "sweep" })
 }
 
 // endAddresses gives up an address that was covered and silent while the

@@ -305,6 +305,26 @@ func TestWhatARouterForwardsIsADeviceOfItsOwn(t *testing.T) {
 	}
 }
 
+// What a router forwards is heard only when it is asked, once a day: the cycles
+// between, in which its router shows itself, say nothing of it.
+func TestWhatIsOnlyHeardWhenAskedIsMissingAfterThatManyQuestions(t *testing.T) {
+	s := newSite(t, Options{})
+	router := s.see("10.0.0.1", macA).Device
+	camera := s.Observe(Observation{Time: s.clock.now(), Source: "sweep", IP: ip("10.0.0.1"), MAC: mac(macA), Solicited: true, Behind: true,
+		Evidence: ev("http", 8000, "server", "App-webs/")}).Device
+	gone := s.see("10.0.0.2", macB).Device
+	for cycle := 1; cycle <= 75; cycle++ {
+		s.clock.pass(time.Hour)
+		s.see("10.0.0.1", macA)
+		s.EndCycle(CycleEnd{Number: cycle, Time: s.clock.now(), Covered: nets(lan), Asked: 24 * time.Hour})
+		for device, since := range map[string]int{router: 1000, camera: 72, gone: 4} {
+			if got := s.device(device).State; (got == Missing) != (cycle >= since) {
+				t.Fatalf("cycle %d: %s is %s", cycle, device, got)
+			}
+		}
+	}
+}
+
 func TestIDIsMadeOfTheHardware(t *testing.T) {
 	s := newSite(t, Options{})
 	o := newSite(t, Options{})
