@@ -42,6 +42,7 @@ func isapiFields(raw []byte) []discovery.Field {
 			open: func(name, attributes []byte) { isapiRoot(c, name, attributes) },
 		}
 		s.scan(body)
+		s.damage(c)
 	}
 	c.addText("body", bodyText(body))
 	return c.fields

@@ -15,6 +15,7 @@ func onvifFields(raw []byte) []discovery.Field {
 	o := onvifReader{collector: c}
 	s := scanner{leaf: o.leaf, open: o.open}
 	s.scan(body)
+	s.damage(c)
 	c.addText("body", bodyText(body))
 	return c.fields
 }

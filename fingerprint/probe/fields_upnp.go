@@ -50,6 +50,7 @@ func upnpFields(raw []byte) []discovery.Field {
 		}
 	}}
 	s.scan(body)
+	s.damage(c)
 	if mac, ok := upnpMAC(serial, udn); ok {
 		c.add("mac", mac)
 	}

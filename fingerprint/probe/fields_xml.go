@@ -25,6 +25,9 @@ type scanner struct {
 
 	stack [maxDepth][]byte
 	depth int
+	// crossed: an end tag closes another element than the one that is open. Two
+	// answers have run into each other, or a piece is missing.
+	crossed bool
 }
 
 func (s *scanner) scan(b []byte) {
@@ -90,6 +93,12 @@ func (s *scanner) close(b []byte, tag, leafStart int) {
 		return
 	}
 	s.depth--
+	if s.depth < maxDepth {
+		if end := bytes.IndexByte(b[tag:], '>'); end >= 0 {
+			name, _ := splitTag(b[tag+2 : tag+end])
+			s.crossed = s.crossed || !bytes.EqualFold(name, s.stack[s.depth])
+		}
+	}
 	if leafStart < 0 || s.depth >= maxDepth || s.leaf == nil {
 		return
 	}
@@ -101,6 +110,13 @@ func (s *scanner) close(b []byte, tag, leafStart int) {
 		e.grandparent = s.stack[s.depth-2]
 	}
 	s.leaf(e)
+}
+
+// damage adds what keeps an answer from being more than a hint.
+func (s *scanner) damage(c *collector) {
+	if s.crossed {
+		c.add("truncated", []byte("true"))
+	}
 }
 
 // tagEnd finds the > of a start tag, past quoted attributes.
