@@ -52,8 +52,7 @@ func (s *store) guard() error {
 		}
 		why = err
 	}
-	s.begin(why)
-	return nil
+	return s.begin(why)
 }
 
 // touched tells what somebody else did to the files, nil for nothing. It costs

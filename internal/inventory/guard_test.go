@@ -139,6 +139,38 @@ func TestAnotherAgentKeepsWhatItTook(t *testing.T) {
 	}
 }
 
+// TestANewFileBeginsOnceItCan: the file is damaged, and the disk does not take
+// another one at once.
+func TestANewFileBeginsOnceItCan(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir()})
+	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device
+	s.camera(a, policy.Banned)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Dir: filepath.Join(t.TempDir(), "later")}
+	s.store.path = filepath.Join(o.Dir, FileName)
+	s.store.corrupt <- errIntegrity
+	for began := time.Now(); s.Health().Errors < 2; time.Sleep(time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("it was not tried in 20 seconds")
+		}
+	}
+	if err := s.Annotate(a, AnnotationPatch{Note: ptr("too early")}, "alice"); !errors.Is(err, ErrDeferred) {
+		t.Fatalf("got %v", err)
+	}
+	if err := os.Mkdir(o.Dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Annotate(a, AnnotationPatch{Note: ptr("after")}, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s, o)
+	if d := s.device(a); d.Annotations.Note != "after" || d.Verdicts[0].Verdict != policy.Banned || !strings.Contains(s.values(a), "App-webs/") {
+		t.Errorf("%+v", d)
+	}
+}
+
 // TestVerdictStandsWhereItsEvidenceIsLost: judging anew takes nothing from a
 // device of which nothing can be read any more.
 func TestVerdictStandsWhereItsEvidenceIsLost(t *testing.T) {

@@ -47,6 +47,7 @@ type store struct {
 	cancel   context.CancelFunc
 	corrupt  chan error
 
+	anew   bool    // the file was set aside, and a new one could not begin yet
 	last   written // the files after our last write
 	health Health  // guarded by the inventory's lock, as is mishap
 	mishap string  // what befell the file, for as long as the agent runs
@@ -215,18 +216,16 @@ func (s *store) connect(ctx context.Context) error {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, s.write, migrations); err != nil {
-		s.write.Close()
-		return err
+	err = migrate(ctx, s.write, migrations)
+	if err == nil {
+		s.inv.created, err = bornAt(ctx, s.write, s.inv.now())
 	}
-	s.inv.created, err = bornAt(ctx, s.write, s.inv.now())
 	if err != nil {
 		s.write.Close()
+		s.write = nil // reconnect opens it
 		return err
 	}
-	if s.read, err = openReader(s.path, ""); err != nil {
-		s.write.Close()
-	}
+	s.read, err = openReader(s.path, "")
 	s.last = written{}
 	s.noteWritten()
 	return err

@@ -149,7 +149,7 @@ func (s *store) run() {
 			asked = append(asked, s.queued(w))
 		case <-guard.C:
 		case why := <-s.corrupt:
-			s.begin(why)
+			_ = s.begin(why) // flush tries again
 		case <-s.stop:
 			return
 		}
@@ -171,6 +171,11 @@ func (s *store) flush(asked []waiter) (err error) {
 			w.done <- err
 		}
 	}()
+	if s.anew {
+		if err := s.begin(nil); err != nil {
+			return err
+		}
+	}
 	if err := s.reconnect(); err != nil {
 		s.inv.mu.Lock()
 		s.failed("open", err)
@@ -193,7 +198,7 @@ func (s *store) flush(asked []waiter) (err error) {
 		s.settle(b, err)
 		if err != nil {
 			if isCorrupt(err) {
-				s.begin(err)
+				_ = s.begin(err) // the next flush tries again
 			}
 			return err
 		}
@@ -452,22 +457,26 @@ func writeEvents(ctx context.Context, tx *sql.Tx, b *batch) error {
 
 // begin sets a file that proved corrupt aside and begins a new one from what
 // is in memory; the chain goes on from its head.
-func (s *store) begin(why error) {
+func (s *store) begin(why error) error {
 	i := s.inv
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	s.salvage()
-	if err := s.setAside(why); err != nil {
-		s.failed("set aside", err)
-		return
+	if !s.anew {
+		s.salvage()
+		if err := s.setAside(why); err != nil {
+			s.failed("set aside", err)
+			return err
+		}
+		s.anew = true
 	}
 	base, head := i.chain.stored, i.chain.storedHead
 	born := i.created
 	if err := s.connect(context.Background()); err != nil {
 		s.failed("begin anew", err)
 		i.created = born
-		return
+		return err
 	}
+	s.anew = false
 	i.chain.base, i.chain.baseHead = base, head
 	s.pending.ops = append([]op{
 		{setMeta, []any{"chain.base", base}},
@@ -487,6 +496,7 @@ func (s *store) begin(why error) {
 		i.enqueue(e)
 	}
 	s.ring()
+	return nil
 }
 
 // Close writes what is pending and gives the lock back.
