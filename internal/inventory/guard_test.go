@@ -69,6 +69,8 @@ func TestStoreTouchedByAnother(t *testing.T) {
 			}
 			if h := s.Health(); c.quiet == (h.Problem != "") || c.quiet == (h.Errors > 0) {
 				t.Errorf("%+v", h)
+			} else if h.Problem != "" && Phrase("fr", h.Problem) == h.Problem {
+				t.Errorf("no French for %q", h.Problem)
 			}
 			s = reopen(t, s, o)
 			v, err := s.Verify(t.Context(), head, length)
