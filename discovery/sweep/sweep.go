@@ -89,8 +89,12 @@ type again struct {
 	answered map[netip.Addr]bool // these need not
 }
 
-// repeats is how many rounds after a sweep ask the silent addresses again.
-const repeats = 2
+// A sweep that took no longer than shortSweep is followed by repeats rounds
+// that ask the silent addresses again; a longer one would hold up the cycles.
+const (
+	repeats    = 2
+	shortSweep = 5 * time.Minute
+)
 
 // New returns the source.
 func New(env discovery.Env, s Settings) *Source {
@@ -126,7 +130,7 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 	var wg sync.WaitGroup
 	for at, n := range due {
 		v := &visit{
-			env: s.env, settings: s.settings, network: n, round: round, sink: sink, again: s.again[n.Prefix],
+			env: s.env, settings: s.settings, network: n, round: round, sink: sink, again: s.again[n.Prefix], begun: s.env.Now(),
 			slots: slots, pace: discovery.NewPace(s.settings.PerNetworkRate), progress: progress,
 		}
 		if s.intervalOver(n.Prefix) {
@@ -149,7 +153,10 @@ func (s *Source) finished(v *visit) {
 	p := v.network.Prefix
 	if v.again == nil {
 		s.last[p] = s.env.Now()
-		s.again[p] = &again{left: repeats, answered: v.answered}
+		delete(s.again, p)
+		if s.last[p].Sub(v.begun) <= shortSweep {
+			s.again[p] = &again{left: repeats, answered: v.answered}
+		}
 		return
 	}
 	if v.again.left--; v.again.left == 0 {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -46,6 +47,7 @@ type visit struct {
 	progress func(int)
 
 	again *again // nil in a whole sweep
+	begun time.Time
 
 	mu       sync.Mutex
 	noPath   bool // this machine has no route there

@@ -33,7 +33,7 @@ type tenant struct {
 	ports   []uint16 // found open by the sweep
 	asked   []fingerprint.Asked
 	since   time.Time // when the present pass over it began
-	askedAt time.Time // when the last round of questions ended
+	askedAt time.Time // when it was asked last
 }
 
 // turnTo says which MAC holds the address. Another than before is another

@@ -44,7 +44,6 @@ func (a *Agent) interrogate(ctx context.Context, h *host) {
 	}
 	h.begin(a.now(), a.config().Discovery.IdentifyInterval.D())
 	h.greet(a.greeted.take(h.addr))
-	before := len(h.asked)
 	behind, ok := a.pass(ctx, h, &h.device, func() fingerprint.State {
 		return fingerprint.State{Asked: h.asked, Ports: h.ports, Swept: len(h.ports) > 0 && a.routed(h.addr)}
 	})
@@ -55,9 +54,6 @@ func (a *Agent) interrogate(ctx context.Context, h *host) {
 		_, ok = a.pass(ctx, h, &device, func() fingerprint.State {
 			return fingerprint.State{Asked: h.askedAtPort(port), Ports: []uint16{port}, Swept: true}
 		})
-	}
-	if len(h.asked) > before {
-		h.askedAt = a.now()
 	}
 	a.assess(h.device)
 	if h.device != sighted {
@@ -85,7 +81,8 @@ func (a *Agent) pass(ctx context.Context, h *host, device *string, state func() 
 			break
 		}
 		a.counts.probe(q.Probe, ans.Failure)
-		h.asked = append(h.asked, ans.Asked(q, a.now()))
+		h.askedAt = a.now()
+		h.asked = append(h.asked, ans.Asked(q, h.askedAt))
 		if void {
 			break // who holds the address is open: the next sighting tells
 		}

@@ -117,6 +117,13 @@ func followsChanges(t *testing.T, a *Agent) {
 }
 
 func askedByIPv6(t *testing.T, a *Agent) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if i, err := net.InterfaceByName("cam0"); err == nil && i.Flags&net.FlagRunning != 0 {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("cam0 has no link")
+		}
+	}
 	a.awaitAddresses(t.Context())
 	conn, err := a.wire.For("test").OpenUDP(t.Context(), discovery.UDPOptions{Interface: "cam0", Network: "udp6"})
 	if err != nil {

@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -135,7 +138,8 @@ func (a *Agent) awaitChange(ctx context.Context, changed <-chan struct{}) {
 	}
 }
 
-// relinks keeps when each interface last changed.
+// relinks keeps when each interface last got or lost its link, its MAC or an
+// IPv4 address: what a sweep needs.
 type relinks struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -152,10 +156,14 @@ func (r *relinks) note(before, after []discovery.Interface, now time.Time) {
 		r.at = map[string]time.Time{}
 	}
 	for _, i := range after {
-		if !reflect.DeepEqual(was[i.Name], i) {
+		if old := was[i.Name]; old.Running != i.Running || !bytes.Equal(old.MAC, i.MAC) || !slices.Equal(ipv4(old.Prefixes), ipv4(i.Prefixes)) {
 			r.at[i.Name] = now
 		}
 	}
+}
+
+func ipv4(all []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(all), func(p netip.Prefix) bool { return !p.Addr().Is4() })
 }
 
 // since tells whether the interface changed at that time or later.

@@ -145,6 +145,7 @@ func (s *store) rescue(why error) error {
 		err = s.connect(context.Background())
 	}
 	if err != nil {
+		s.anew = aside != "" // nothing lies in its place: the next file begins with all there is
 		return err
 	}
 	s.health.Errors++

@@ -288,7 +288,7 @@ func (i *Inventory) behind(e *entry, o *Observation, ids *identities) *entry {
 			return other
 		}
 	}
-	if !o.Behind && i.contradiction(e, b, o, ids) != otherPort {
+	if (!o.Behind || i.speaksOn(e, b, o)) && i.contradiction(e, b, o, ids) != otherPort {
 		return nil
 	}
 	fresh := i.create(o, ids, false)
