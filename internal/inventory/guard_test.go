@@ -2,11 +2,15 @@ package inventory
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"camcensus/fingerprint"
 	"camcensus/internal/policy"
@@ -144,14 +148,21 @@ func TestAnotherAgentKeepsWhatItTook(t *testing.T) {
 // TestANewFileBeginsOnceItCan: the file is damaged, and the disk does not take
 // another one at once.
 func TestANewFileBeginsOnceItCan(t *testing.T) {
-	s := newSite(t, Options{Dir: t.TempDir()})
+	o := Options{Dir: filepath.Join(t.TempDir(), "store")}
+	away := o.Dir + ".away"
+	o.Log = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{}), zapcore.AddSync(io.Discard), zap.ErrorLevel),
+		zap.Hooks(func(e zapcore.Entry) error { // as soon as the file is aside
+			if strings.Contains(e.Message, "set aside") {
+				return os.Rename(o.Dir, away)
+			}
+			return nil
+		}))
+	s := newSite(t, o)
 	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device
 	s.camera(a, policy.Banned)
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Dir: filepath.Join(t.TempDir(), "later")}
-	s.store.path = filepath.Join(o.Dir, FileName)
 	s.store.corrupt <- errIntegrity
 	for began := time.Now(); s.Health().Errors < 2; time.Sleep(time.Millisecond) {
 		if time.Since(began) > 20*time.Second {
@@ -161,13 +172,13 @@ func TestANewFileBeginsOnceItCan(t *testing.T) {
 	if err := s.Annotate(a, AnnotationPatch{Note: ptr("too early")}, "alice"); !errors.Is(err, ErrDeferred) {
 		t.Fatalf("got %v", err)
 	}
-	if err := os.Mkdir(o.Dir, 0o750); err != nil {
+	if err := os.Rename(away, o.Dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Annotate(a, AnnotationPatch{Note: ptr("after")}, "alice"); err != nil {
 		t.Fatal(err)
 	}
-	s = reopen(t, s, o)
+	s = reopen(t, s, Options{Dir: o.Dir})
 	if d := s.device(a); d.Annotations.Note != "after" || d.Verdicts[0].Verdict != policy.Banned || !strings.Contains(s.values(a), "App-webs/") {
 		t.Errorf("%+v", d)
 	}
