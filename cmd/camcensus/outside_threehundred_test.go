@@ -94,7 +94,7 @@ discovery:
   rate: 1500
   sources:
     arp: {rate: 400}
-    sweep: {interval: 0s, per_network_rate: 400}
+    sweep: {per_network_rate: 400}
 `
 	a := startAgent(t, t.TempDir(), config)
 	missing := func() (out []string) {
