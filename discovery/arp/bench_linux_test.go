@@ -32,15 +32,7 @@ func BenchmarkSweepOfASilent16(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	all, err := discovery.Interfaces()
-	if err != nil {
-		b.Fatal(err)
-	}
-	scope, err := discovery.NewScope(all, discovery.ScopeOptions{Networks: []string{"10.66.0.0/16"}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	w := discovery.NewWire(scope, discovery.WireOptions{})
+	w := discovery.NewWire(the16(b), discovery.WireOptions{})
 	s := New(discovery.Env{Wire: w.For(name), Log: zap.NewNop(), Now: time.Now}, Settings{})
 	b.ReportAllocs()
 	for b.Loop() {

@@ -36,10 +36,8 @@ func crowded(b *testing.B) {
 	b.Cleanup(func() { running.Close() })
 }
 
-// The two sweep the same /16 with two requests to each address, both without a
-// rate limit: run them with -benchtime 1x.
-func BenchmarkSweepOfACrowded16(b *testing.B) {
-	crowded(b)
+func the16(b *testing.B) *discovery.Scope {
+	b.Helper()
 	all, err := discovery.Interfaces()
 	if err != nil {
 		b.Fatal(err)
@@ -48,6 +46,14 @@ func BenchmarkSweepOfACrowded16(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return scope
+}
+
+// The two sweep the same /16 with two requests to each address, both without a
+// rate limit: run them with -benchtime 1x.
+func BenchmarkSweepOfACrowded16(b *testing.B) {
+	crowded(b)
+	scope := the16(b)
 	found := map[netip.Addr]bool{}
 	for b.Loop() {
 		w := discovery.NewWire(scope, discovery.WireOptions{})

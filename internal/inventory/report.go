@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"camcensus/discovery"
@@ -60,9 +58,6 @@ const NoteWithoutAgent = "Written without a running agent: what the last cycles 
 
 //go:embed report.html
 var reportPage string
-
-//go:embed report.json
-var reportWords []byte
 
 // reportView is what the page shows.
 type reportView struct {
@@ -265,64 +260,6 @@ type reportPart struct {
 // maxChangesListed bounds one list of changes; its sum tells them all.
 const maxChangesListed = 200
 
-// colons stand before what follows: French puts a space there.
-var colons = map[string]string{"en": ":", "fr": "\u00a0:"}
-
-// percent writes a share as the language does.
-func (v *reportView) percent(share string) string {
-	if v.Lang == "fr" {
-		share = strings.Replace(share, ".", ",", 1)
-	}
-	return share + "\u00a0%"
-}
-
-// phrase says one of the agent's own sentences in the report's language; one
-// that is not known stands as it is. {x} stands for anything in it.
-func (v *reportView) phrase(sentence string) string { return Phrase(v.Lang, sentence) }
-
-// Phrase says one of the agent's own sentences in a language, en or fr; one
-// that is not known stands as it is.
-func Phrase(lang, sentence string) string {
-	if w := wordsOnce()[sentence]; w != nil {
-		return w[lang]
-	}
-	if lang == "en" {
-		return sentence
-	}
-	for _, p := range patternsOnce() {
-		if m := p.english.FindStringSubmatch(sentence); m != nil {
-			said := p.said[lang]
-			for _, x := range m[1:] {
-				said = strings.Replace(said, "{x}", Phrase(lang, x), 1)
-			}
-			return said
-		}
-	}
-	return sentence
-}
-
-type pattern struct {
-	english *regexp.Regexp
-	said    map[string]string
-}
-
-// patternsOnce are the sentences with places to fill, the longest first.
-var patternsOnce = sync.OnceValue(func() []pattern {
-	var keys []string
-	for key := range wordsOnce() {
-		if strings.Contains(key, "{x}") {
-			keys = append(keys, key)
-		}
-	}
-	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-	var out []pattern
-	for _, key := range keys {
-		english := "^" + strings.ReplaceAll(regexp.QuoteMeta(key), `\{x\}`, "(.+)") + "$"
-		out = append(out, pattern{regexp.MustCompile(english), wordsOnce()[key]})
-	}
-	return out
-})
-
 // told says what happened to a device, each kind of event in one line: when
 // last, how often, and to what.
 func (v *reportView) told(c Change) []string {
@@ -398,51 +335,6 @@ func (v *reportView) side(event, text string) string {
 		before += " (" + v.word(inner) + ")"
 	}
 	return before
-}
-
-// Told says in a language, en or fr, what an event changed from and to.
-func Told(lang string, e *Event) (from, to string) {
-	v := reportView{Lang: lang, words: wordsOnce()}
-	return v.side(e.Event, e.From), v.side(e.Event, e.To)
-}
-
-// wordsOnce are the words of the report.
-var wordsOnce = sync.OnceValue(func() map[string]map[string]string {
-	var words map[string]map[string]string
-	if err := json.Unmarshal(reportWords, &words); err != nil {
-		panic("inventory: report.json: " + err.Error()) // it is part of the program
-	}
-	return words
-})
-
-// Word says one of the report's words in a language, en or fr.
-func Word(lang, name string) string {
-	v := reportView{Lang: lang, words: wordsOnce()}
-	return v.word(name)
-}
-
-// word returns a word in the report's language; a word it lacks stands as it
-// is.
-func (v *reportView) word(name any) string {
-	key := fmt.Sprint(name)
-	if w := v.words[key][v.Lang]; w != "" {
-		return w
-	}
-	return key
-}
-
-func (v *reportView) day(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.UTC().Format(time.DateOnly)
-}
-
-func (v *reportView) moment(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.UTC().Format("2006-01-02 15:04") + " UTC"
 }
 
 // verdict is the verdict in the instrument's own verb: a list that forbids
