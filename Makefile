@@ -42,6 +42,7 @@ format:
 
 vet:
 	$(PLAIN) $(GO) vet ./...
+	$(PLAIN) $(GO) vet -tags clock ./cmd/camcensus
 
 static:
 	$(PLAIN) $(GO) tool staticcheck ./...
