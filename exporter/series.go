@@ -57,17 +57,9 @@ func (d *deviceSeries) write(w io.Writer) error {
 			}
 		}
 	})
-	for name, of := range map[string]func(*inventory.Device) time.Time{
-		nameDeviceFirstSeen: func(d *inventory.Device) time.Time { return d.FirstSeen },
-		nameDeviceLastSeen:  func(d *inventory.Device) time.Time { return d.LastSeen },
-		nameDeviceReturned:  func(d *inventory.Device) time.Time { return d.Returned },
-	} {
-		l.family(name, func(d *inventory.Device) {
-			if t := of(d); !t.IsZero() {
-				l.gauge(seconds(t), "device", d.ID)
-			}
-		})
-	}
+	l.times(nameDeviceFirstSeen, func(d *inventory.Device) time.Time { return d.FirstSeen })
+	l.times(nameDeviceLastSeen, func(d *inventory.Device) time.Time { return d.LastSeen })
+	l.times(nameDeviceReturned, func(d *inventory.Device) time.Time { return d.Returned })
 	l.family(nameExceptionExpiry, func(d *inventory.Device) {
 		latest := make(map[string]time.Time, len(d.Exceptions))
 		for i := range d.Exceptions {
@@ -75,8 +67,8 @@ func (d *deviceSeries) write(w io.Writer) error {
 				latest[x.Policy] = x.Expires
 			}
 		}
-		for name, expires := range latest {
-			l.gauge(seconds(expires), "device", d.ID, "policy", name)
+		for _, name := range slices.Sorted(maps.Keys(latest)) {
+			l.gauge(seconds(latest[name]), "device", d.ID, "policy", name)
 		}
 	})
 	return l.out.Flush()
@@ -97,6 +89,15 @@ func (l *seriesWriter) family(name string, series func(*inventory.Device)) {
 	for _, d := range l.devices {
 		series(d)
 	}
+}
+
+// times writes the moment that of gives of each device, which zero has not.
+func (l *seriesWriter) times(name string, of func(*inventory.Device) time.Time) {
+	l.family(name, func(d *inventory.Device) {
+		if t := of(d); !t.IsZero() {
+			l.gauge(seconds(t), "device", d.ID)
+		}
+	})
 }
 
 // gauge writes one series; labels are names and values in turn.
