@@ -17,9 +17,12 @@ type Record struct {
 	From      string    `json:"from,omitempty"` // sender, ip:port
 	Request   string    `json:"request,omitempty"`
 	Truncated bool      `json:"truncated,omitempty"`
-	Version   string    `json:"version,omitempty"`
-	Raw       string    `json:"raw"`
-	Base64    []byte    `json:"base64,omitempty"` // instead of Raw when the reply is no valid UTF-8
+	// Solicited: it answered a question put to this host alone, where the kind
+	// does not tell (a unicast datagram that echoes our token).
+	Solicited bool   `json:"solicited,omitempty"`
+	Version   string `json:"version,omitempty"`
+	Raw       string `json:"raw"`
+	Base64    []byte `json:"base64,omitempty"` // instead of Raw when the reply is no valid UTF-8
 }
 
 // MaxRecordBody bounds the body of one record, in bytes.

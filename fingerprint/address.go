@@ -24,9 +24,13 @@ func (s *state) readAddress(i int32) {
 	if !known || len(s.address) >= 32 {
 		return
 	}
-	for _, a := range s.address {
-		if a.maker == at {
-			return // one address or five of one maker: one sign
+	for n := range s.address {
+		a := &s.address[n]
+		if a.maker == at { // one address or five of one maker: one sign
+			if s.ev[i].Solicited && !s.ev[a.ev].Solicited {
+				a.ev, a.registrant = i, registrant
+			}
+			return
 		}
 	}
 	s.address = append(s.address, addressSign{maker: at, ev: i, registrant: registrant})

@@ -229,20 +229,35 @@ func (s *state) fireTogether(r *rule, a int32, first int) {
 		if k.bit&r.all == 0 {
 			break
 		}
-		for j := first; j < len(s.hits); j++ {
-			if s.hits[j].clause != k {
-				continue
-			}
-			if k.bit == 1 {
-				f.ev = s.hits[j].ev
-			}
-			if r.captures {
-				s.caps = k.pattern.submatches(s.caps, s.ev[s.hits[j].ev].Value)
-			}
-			break
+		ev, held := s.hitOf(k, first)
+		if !held {
+			continue
+		}
+		if k.bit == 1 {
+			f.ev = ev
+		}
+		if r.captures {
+			s.caps = k.pattern.submatches(s.caps, s.ev[ev].Value)
 		}
 	}
 	s.add(f)
+}
+
+// hitOf is the first evidence in which the condition holds, before all others
+// what was answered to a question put to this host alone.
+func (s *state) hitOf(k *clause, first int) (ev int32, held bool) {
+	for _, h := range s.hits[first:] {
+		if h.clause != k {
+			continue
+		}
+		if s.ev[h.ev].Solicited {
+			return h.ev, true
+		}
+		if !held {
+			ev, held = h.ev, true
+		}
+	}
+	return ev, held
 }
 
 func (s *state) add(f firing) {

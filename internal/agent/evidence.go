@@ -38,14 +38,13 @@ func newParsers(protocols []discovery.Protocol) parsers {
 	return p
 }
 
-// Evidence reads the fields off one record, with their provenance. solicited
-// tells that it answered a question put to this host alone; a probe's answer
-// always did.
-func (p parsers) Evidence(r discovery.Record, solicited bool) []fingerprint.Evidence {
+// Evidence reads the fields off one record, with their provenance. A probe's
+// answer always answered a question put to this host alone.
+func (p parsers) Evidence(r discovery.Record) []fingerprint.Evidence {
 	kind := strings.ToLower(r.Kind)
 	base := fingerprint.Evidence{
 		Source: kind, Port: r.Port, Path: r.Path, Seen: r.Time,
-		Solicited: solicited || probeKinds[kind],
+		Solicited: r.Solicited || probeKinds[kind],
 	}
 	var fields []discovery.Field
 	if parse, ok := p[kind]; ok {

@@ -211,7 +211,7 @@ func (j *Judge) IdentifyHost(host string, records []discovery.Record) Identified
 		if mac == "" {
 			mac = r.MAC
 		}
-		more := j.parsers.Evidence(r, false)
+		more := j.parsers.Evidence(r)
 		if i == 0 {
 			evidence = more
 			continue

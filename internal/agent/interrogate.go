@@ -137,7 +137,8 @@ func (a *Agent) answer(h *host, device string, rec discovery.Record, behind bool
 		rec.Time = a.now()
 	}
 	rec.Time = rec.Time.UTC()
-	evidence := a.judge().parsers.Evidence(rec, true)
+	rec.Solicited = !probeKinds[rec.Kind]
+	evidence := a.judge().parsers.Evidence(rec)
 	o := inventory.Observation{
 		Time: rec.Time, Interface: h.iface, IP: h.addr, MAC: h.mac,
 		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true,

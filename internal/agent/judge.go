@@ -108,7 +108,7 @@ func (j *Judge) Settled(id fingerprint.Identity) bool { return policy.Settled(j.
 
 // Fields parses one record, for docs and tests.
 func (j *Judge) Fields(r discovery.Record) []fingerprint.Evidence {
-	return j.parsers.Evidence(r, false)
+	return j.parsers.Evidence(r)
 }
 
 // expand resolves glob patterns to files, in order of name.

@@ -44,7 +44,7 @@ func (a *Agent) take(s discovery.Sighting) {
 	}
 	rec := recordOf(s)
 	s.Interface = scope.InterfaceTo(s.IP, s.Interface)
-	evidence := a.judge().parsers.Evidence(rec, s.Solicited)
+	evidence := a.judge().parsers.Evidence(rec)
 	unasked := a.claimsExcluded(scope, s.IP, evidence) || scope.Claimed(s.IP)
 	seen := a.inventory.Observe(inventory.Observation{
 		Time: s.Time, Source: s.Source, Interface: s.Interface, IP: s.IP, MAC: s.MAC,
@@ -205,7 +205,7 @@ func lastAsked(ev []fingerprint.Evidence, now time.Time) time.Time {
 func recordOf(s discovery.Sighting) discovery.Record {
 	r := discovery.Record{
 		Time: s.Time.UTC(), Interface: s.Interface, VLAN: int(s.VLAN), Kind: s.Kind,
-		Port: int(s.Port), Path: s.Path, Truncated: s.Truncated,
+		Port: int(s.Port), Path: s.Path, Truncated: s.Truncated, Solicited: s.Solicited,
 	}
 	if s.Kind == "" {
 		r.Kind = s.Source
