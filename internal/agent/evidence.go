@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net"
+	"slices"
 	"strings"
 
 	"camcensus/discovery"
@@ -65,4 +66,22 @@ func (p parsers) Evidence(r discovery.Record) []fingerprint.Evidence {
 func with(e fingerprint.Evidence, field, value string) fingerprint.Evidence {
 	e.Field, e.Value = field, value
 	return e
+}
+
+// namesHardware leaves out the MAC that an endpoint's UUID seems to carry where
+// nobody has registered its block and the frame does not bear it: such a tail is
+// a number of the maker's own, no hardware to know a device by. What a scope says
+// in words stands.
+func (j *Judge) namesHardware(r discovery.Record, ev []fingerprint.Evidence) []fingerprint.Evidence {
+	if r.Kind != "wsd" && r.Kind != "ssdp" || slices.ContainsFunc(ev, func(e fingerprint.Evidence) bool { return e.Field == "scope.mac" }) {
+		return ev
+	}
+	return slices.DeleteFunc(ev, func(e fingerprint.Evidence) bool {
+		if e.Field != "mac" || e.Value == r.MAC {
+			return false
+		}
+		mac, err := net.ParseMAC(e.Value)
+		_, known := j.registry.LookupAddr(mac)
+		return err != nil || !known
+	})
 }

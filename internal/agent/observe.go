@@ -44,8 +44,10 @@ func (a *Agent) take(s discovery.Sighting) {
 	}
 	rec := recordOf(s)
 	s.Interface = scope.InterfaceTo(s.IP, s.Interface)
-	evidence := a.judge().parsers.Evidence(rec)
+	judge := a.judge()
+	evidence := judge.parsers.Evidence(rec)
 	unasked := a.claimsExcluded(scope, s.IP, evidence) || scope.Claimed(s.IP)
+	evidence = judge.namesHardware(rec, evidence)
 	seen := a.inventory.Observe(inventory.Observation{
 		Time: s.Time, Source: s.Source, Interface: s.Interface, IP: s.IP, MAC: s.MAC,
 		Kind: s.Kind, Part: s.Part, Evidence: evidence, Record: rec, Hostname: hostname(evidence),
