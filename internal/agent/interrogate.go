@@ -163,9 +163,21 @@ func (a *Agent) ofAnother(device string, answer []fingerprint.Evidence) bool {
 		return false
 	}
 	d, _ := a.inventory.Device(device)
-	return d.Class == fingerprint.ClassNetwork || shown.Manufacturer != "" && shown.Manufacturer != d.Manufacturer ||
+	return d.Class == fingerprint.ClassNetwork && !mereRTSP(shown, answer) ||
+		shown.Manufacturer != "" && shown.Manufacturer != d.Manufacturer ||
 		d.Manufacturer != "" && slices.ContainsFunc(shown.Candidates, func(c fingerprint.Candidate) bool {
 			return c.Standing >= fingerprint.Suspected && c.Maker != d.Manufacturer && c.Of != d.Manufacturer
+		})
+}
+
+// mereRTSP tells of an answer that shows RTSP spoken and no stream: neither a
+// login to one nor its description, nor any other sign. Routers answer so
+// themselves, that pass on streams or receive television. A camera whose port
+// is forwarded asks for a login, or describes what it shows to everybody.
+func mereRTSP(shown fingerprint.Identity, answer []fingerprint.Evidence) bool {
+	return len(shown.Reasons) <= 1 && len(shown.Candidates) == 0 &&
+		!slices.ContainsFunc(answer, func(e fingerprint.Evidence) bool {
+			return e.Source != "rtsp" || e.Field == "auth" || e.Field == "realm" || e.Field == "body"
 		})
 }
 
