@@ -37,8 +37,8 @@ type tenant struct {
 }
 
 // turnTo says which MAC holds the address. Another than before is another
-// device, which has been asked nothing yet, unless it is back: two that claim
-// the same address in turn are not asked anew each time.
+// device, which is yet to be named and has been asked nothing, unless it is
+// back: two that claim the same address in turn are not asked anew each time.
 func (h *host) turnTo(mac net.HardwareAddr) {
 	switch {
 	case h.mac == nil || bytes.Equal(h.mac, mac):
@@ -46,7 +46,7 @@ func (h *host) turnTo(mac net.HardwareAddr) {
 	case bytes.Equal(h.before.mac, mac):
 		h.tenant, h.before = h.before, h.tenant
 	default:
-		h.tenant, h.before = tenant{mac: bytes.Clone(mac), device: h.device}, h.tenant
+		h.tenant, h.before = tenant{mac: bytes.Clone(mac)}, h.tenant
 	}
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"context"
+	"net"
 	"slices"
 	"sync"
 
@@ -40,7 +41,7 @@ func (a *Agent) work(ctx context.Context) {
 func (a *Agent) interrogate(ctx context.Context, h *host) {
 	sighted := h.device
 	if holder := a.wire.HolderOf(h.addr, h.iface); holder != nil && a.wire.Contested(h.addr) {
-		h.turnTo(holder) // of two that claim the address, questions reach this one
+		a.turnTo(h, holder) // of two that claim the address, questions reach this one
 	}
 	h.begin(a.now(), a.config().Discovery.IdentifyInterval.D())
 	h.greet(a.greeted.take(h.addr))
@@ -120,12 +121,28 @@ func (a *Agent) ask(ctx context.Context, h *host, q fingerprint.Question, class 
 		after = before
 	}
 	if after != nil && !bytes.Equal(after, h.mac) {
-		h.turnTo(after)
+		a.turnTo(h, after)
 		for i := range ans.Records {
 			ans.Records[i].MAC = after.String()
 		}
 	}
 	return ans, false
+}
+
+// turnTo has questions chosen for the device that bears the MAC: it holds the
+// address, whoever was sighted there.
+func (a *Agent) turnTo(h *host, holder net.HardwareAddr) {
+	h.turnTo(holder)
+	if h.device != "" && !a.wire.Contested(h.addr) {
+		return
+	}
+	a.inventory.EachAt(func(d *inventory.Device, w *inventory.Where) bool {
+		bears := slices.Contains(w.MACs, [6]byte(holder))
+		if bears {
+			h.device = d.ID
+		}
+		return !bears
+	})
 }
 
 // answer takes one answer of the host into the inventory, and returns whose

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -51,6 +52,28 @@ func TestARoutersOwnRTSPIsNoCameraBehindIt(t *testing.T) {
 		answer := a.judge().parsers.Evidence(discovery.Record{Kind: c.kind, Port: 554, Path: "/", Raw: c.raw})
 		if got := a.ofAnother(router, answer); got != c.another {
 			t.Errorf("%s: another's %v", name, got)
+		}
+	}
+}
+
+// TestTheHolderOfAnAddressIsAskedForItself: of two that claim an address the
+// one that frames reach is asked, and by what is known of it.
+func TestTheHolderOfAnAddressIsAskedForItself(t *testing.T) {
+	a := idle(t)
+	ip := netip.MustParseAddr("10.0.0.9")
+	one, two, three := net.HardwareAddr{0x44, 0x19, 0xb6, 0, 0, 1}, net.HardwareAddr{0xac, 0xcc, 0x8e, 0, 0, 2}, net.HardwareAddr{0xac, 0xcc, 0x8e, 0, 0, 3}
+	device := map[string]string{}
+	for _, mac := range []net.HardwareAddr{one, two} {
+		device[mac.String()] = a.inventory.Observe(inventory.Observation{Time: time.Now(), Source: "arp", IP: ip, MAC: mac}).Device
+	}
+	h := &host{addr: ip, tenant: tenant{mac: one, device: device[one.String()]}}
+	for _, holder := range []net.HardwareAddr{two, one, three, two} {
+		a.turnTo(h, holder)
+		if h.device != device[holder.String()] {
+			t.Errorf("%s holds the address; asked is %q, want %q", holder, h.device, device[holder.String()])
+		}
+		if holder.String() == three.String() && h.asked != nil {
+			t.Error("a host never seen was asked before")
 		}
 	}
 }
