@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,6 +183,47 @@ func TestBroadcastIsTheLastAddress(t *testing.T) {
 	} {
 		if got := Broadcast(netip.MustParsePrefix(prefix)); got.String() != want {
 			t.Errorf("%s: %s, want %s", prefix, got, want)
+		}
+	}
+}
+
+// TestWhatIsLearntWhileTheScopeChangesHolds: the interfaces may change at the
+// very moment at which an excluded MAC is seen at an address.
+func TestWhatIsLearntWhileTheScopeChangesHolds(t *testing.T) {
+	excluded := net.HardwareAddr{0x44, 0x19, 0xb6, 1, 2, 3}
+	made := func() *Scope {
+		s, err := NewScope(machine(), ScopeOptions{Networks: []string{"10.64.0.0/16"}, Exclude: []Exclusion{{Match: excluded.String()}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	w := NewWire(made(), WireOptions{})
+	var changes sync.WaitGroup
+	done := make(chan struct{})
+	changes.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				w.SetScope(made())
+			}
+		}
+	})
+	first := netip.MustParseAddr("10.64.1.0")
+	ip := first
+	for range 5000 {
+		w.Note(ip, excluded) // a router's table has it
+		ip = ip.Next()
+	}
+	close(done)
+	changes.Wait()
+	for lost := 0; first != ip; first = first.Next() {
+		if _, yes := w.Scope().Excluded(first); !yes {
+			if lost++; lost == 1 {
+				t.Errorf("%s may be asked, though %s was seen there", first, excluded)
+			}
 		}
 	}
 }

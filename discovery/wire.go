@@ -81,6 +81,7 @@ type Wire struct {
 // wire is what all copies share.
 type wire struct {
 	scope      atomic.Pointer[Scope]
+	learning   sync.RWMutex // what a scope learns is not lost to the next one
 	listenOnly atomic.Bool
 	plan       func(Packet)
 	log        *zap.Logger
@@ -123,6 +124,8 @@ func (w *Wire) Scope() *Scope { return w.scope.Load() }
 
 // SetScope replaces the scope; what was learnt of MACs is carried over.
 func (w *Wire) SetScope(s *Scope) {
+	w.learning.Lock()
+	defer w.learning.Unlock()
 	for ip, mac := range w.budget.learnt() {
 		s.Learn(ip, mac[:])
 	}
@@ -151,6 +154,8 @@ func (w *Wire) NewCycle() { w.budget.newCycle() }
 // from here on, and the address may be asked on a connected network.
 func (w *Wire) Learn(ip netip.Addr, mac net.HardwareAddr) {
 	ip = ip.Unmap().WithZone("")
+	w.learning.RLock()
+	defer w.learning.RUnlock()
 	scope := w.Scope()
 	scope.Learn(ip, mac)
 	if scope.Contains(ip) {
@@ -175,6 +180,8 @@ func (w *Wire) IsSighted(ip netip.Addr) bool { return w.budget.sighted(ip.Unmap(
 // Note tells which MAC a router's or a server's table has for an address:
 // exclusions by MAC hold, but the host has not been sighted by that.
 func (w *Wire) Note(ip netip.Addr, mac net.HardwareAddr) {
+	w.learning.RLock()
+	defer w.learning.RUnlock()
 	w.Scope().Learn(ip.Unmap().WithZone(""), mac)
 }
 
