@@ -13,6 +13,7 @@ import (
 	"camcensus/fingerprint"
 	"camcensus/fingerprint/probe"
 	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
 )
 
 // work asks hosts, as many at a time as the configuration allows, until ctx
@@ -199,13 +200,18 @@ func mereRTSP(shown fingerprint.Identity, answer []fingerprint.Evidence) bool {
 }
 
 // assess identifies and judges a device from all its evidence and commits the
-// outcome.
-func (a *Agent) assess(device string) (fingerprint.Identity, []fingerprint.Evidence) {
+// outcome. Where a reload brings another judge meanwhile, that one has the last
+// word.
+func (a *Agent) assess(device string) (id fingerprint.Identity, ev []fingerprint.Evidence) {
 	a.unjudged.remove(device)
-	ev := a.inventory.Evidence(device)
-	d, _ := a.inventory.Device(device)
-	id, verdicts := a.judge().AssessDevice(d, ev, a.now())
-	a.inventory.Commit(device, id, verdicts, a.now())
+	for by := (*Judge)(nil); by != a.judge(); {
+		by = a.judge()
+		ev = a.inventory.Evidence(device)
+		d, _ := a.inventory.Device(device)
+		var verdicts []policy.Verdict
+		id, verdicts = by.AssessDevice(d, ev, a.now())
+		a.inventory.Commit(device, id, verdicts, a.now())
+	}
 	if a.stream.watched() {
 		if d, ok := a.inventory.Device(device); ok {
 			a.stream.device(d)

@@ -280,13 +280,44 @@ func (i *Inventory) Expire() {
 }
 
 // Rejudge judges every device anew by its stored evidence, with
-// Options.Judge: after new rules or another policy. No packet is sent.
+// Options.Judge: after new rules or another policy. No packet is sent. One that
+// is under way ends first.
 func (i *Inventory) Rejudge() int {
+	i.rejudging.Lock()
+	defer i.rejudging.Unlock()
+	i.mu.Lock()
+	i.judgedBy, i.overruled = "", true
+	i.mu.Unlock()
+	return i.rejudgeAll()
+}
+
+// RejudgeUnless is Rejudge, unless every device was judged by the same when the
+// inventory was last closed: rules, policies and whatever else a judgement
+// rests on, in one line. Whoever calls it judges by the same from then on; one
+// that edits without it leaves the inventory to be judged anew. After a Rejudge
+// it does nothing: that went by something newer.
+func (i *Inventory) RejudgeUnless(by string) int {
+	i.rejudging.Lock()
+	defer i.rejudging.Unlock()
+	i.mu.Lock()
+	i.judging = true
+	same := i.overruled || i.judgedBy == by && by != ""
+	i.mu.Unlock()
+	if same {
+		return 0
+	}
+	n := i.rejudgeAll()
+	i.mu.Lock()
+	i.judgedBy = by
+	i.mu.Unlock()
+	return n
+}
+
+func (i *Inventory) rejudgeAll() int {
 	if i.opt.Judge == nil {
 		return 0
 	}
 	i.mu.Lock()
-	i.judgedBy = ""
 	list := slices.Clone(i.sorted()) // as their evidence lies in the file
 	i.mu.Unlock()
 	for n, e := range list {
@@ -296,25 +327,6 @@ func (i *Inventory) Rejudge() int {
 		}
 	}
 	return len(list)
-}
-
-// RejudgeUnless is Rejudge, unless every device was judged by the same when the
-// inventory was last closed: rules, policies and whatever else a judgement
-// rests on, in one line. Whoever calls it judges by the same from then on; one
-// that edits without it leaves the inventory to be judged anew.
-func (i *Inventory) RejudgeUnless(by string) int {
-	i.mu.Lock()
-	i.judging = true
-	same := i.judgedBy == by && by != ""
-	i.mu.Unlock()
-	if same {
-		return 0
-	}
-	n := i.Rejudge()
-	i.mu.Lock()
-	i.judgedBy = by
-	i.mu.Unlock()
-	return n
 }
 
 func (i *Inventory) rejudge(id string) {

@@ -2,10 +2,13 @@ package inventory
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,5 +246,50 @@ func TestJudgedAnewOnlyWhereSomethingIsNew(t *testing.T) {
 	s = reopen(t, s, o) // by a command that edits, under whatever configuration
 	if s = reopen(t, s, o); s.RejudgeUnless("rules 2") != 1 {
 		t.Error("an edit in between, without an agent, was not told")
+	}
+}
+
+// TestAReloadWhileAllAreJudgedHasTheLastWord: the first round over all devices
+// takes its time, and other rules may come meanwhile, or before it begins.
+func TestAReloadWhileAllAreJudgedHasTheLastWord(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		var rules, judged atomic.Int64
+		judging, reloading := make(chan struct{}), make(chan struct{})
+		o := Options{Dir: t.TempDir(), Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+			by := rules.Load()
+			if judged.Add(1) == 1 && !late {
+				close(judging)
+				<-reloading
+			}
+			return fingerprint.Identity{Class: fingerprint.ClassCamera, Model: fmt.Sprintf("rules %d", by)}, nil
+		}}
+		s := newSite(t, o)
+		for n := range 3 {
+			s.see(fmt.Sprintf("10.0.0.%d", n+1), fmt.Sprintf("44:19:b6:10:20:%02x", n), ev("http", 80, "server", "App-webs/")...)
+		}
+		var start sync.WaitGroup
+		if !late {
+			start.Go(func() { s.RejudgeUnless("rules 0") })
+			<-judging
+		}
+		rules.Store(1)
+		start.Go(func() {
+			if late {
+				s.Rejudge()
+				s.RejudgeUnless("rules 0")
+				return
+			}
+			close(reloading)
+			s.Rejudge()
+		})
+		start.Wait()
+		for _, d := range s.Devices() {
+			if d.Model != "rules 1" {
+				t.Errorf("late %v: %s is judged by %s", late, d.ID, d.Model)
+			}
+		}
+		if s = reopen(t, s, o); s.RejudgeUnless("rules 0") != 3 {
+			t.Errorf("late %v: the next start takes them for judged by the old rules", late)
+		}
 	}
 }

@@ -96,10 +96,13 @@ type Inventory struct {
 	cycleStart time.Time
 	judgedBy   string // by what every device was judged; see RejudgeUnless
 	judging    bool   // whoever opened it keeps every device judged by that
+	overruled  bool   // and has called Rejudge since: by what, it does not say
 	changes    uint64 // grows with every visible change
 	snapshot   weak.Pointer[snapshot]
 	readOnly   bool
 	toldFull   time.Time // when the log said so last
+
+	rejudging sync.Mutex // all devices, one round after the other; taken before mu
 
 	store *store // nil in memory
 }
