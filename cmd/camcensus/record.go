@@ -68,9 +68,12 @@ func (r *recorder) write(device string, rec discovery.Record) {
 	}
 }
 
-// finish writes the file, each record under the name host gives its device;
-// names are what redacting takes out.
-func (r *recorder) finish(host func(device string) string, names func(device string) agent.Names) error {
+// filing says under which device a record goes in the end, and names its host.
+type filing func(device string, r discovery.Record) (string, discovery.Record)
+
+// finish writes the file, each record as it is filed; names are what redacting
+// takes out.
+func (r *recorder) finish(filed filing, names func(device string) agent.Names) error {
 	if r.queue == nil {
 		return nil
 	}
@@ -84,10 +87,10 @@ func (r *recorder) finish(host func(device string) string, names func(device str
 	if _, err := r.waits.Seek(0, 0); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
-	return r.copyTo(host, names)
+	return r.copyTo(filed, names)
 }
 
-func (r *recorder) copyTo(host func(string) string, names func(string) agent.Names) error {
+func (r *recorder) copyTo(filed filing, names func(string) agent.Names) error {
 	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
@@ -101,7 +104,7 @@ func (r *recorder) copyTo(host func(string) string, names func(string) agent.Nam
 		if err := in.Decode(&one); err != nil {
 			return errors.Join(fmt.Errorf("record: %w", err), f.Close())
 		}
-		if one.Record.Host = host(one.Device); one.Record.Host == "" {
+		if one.Device, one.Record = filed(one.Device, one.Record); one.Record.Host == "" {
 			continue // a device that the scan forgot again
 		}
 		if r.redact {

@@ -114,7 +114,7 @@ func (f *scanFlags) run(ctx context.Context, s streams) error {
 	}
 	found := a.Snapshot()
 	outside := f.withoutNeighbours(a, found)
-	if err := rec.finish(a.RecordHost(outside), a.Names); err != nil {
+	if err := rec.finish(a.Filing(outside), a.Names); err != nil {
 		return err
 	}
 	if err := errors.Join(printDevices(out, f.format, found, wantsColour(out)), done()); err != nil {

@@ -37,7 +37,7 @@ type Options struct {
 	// Plan makes it a dry run: each packet is told, none is sent.
 	Plan func(discovery.Packet)
 	// Record is given every piece of evidence as it comes in, with its
-	// device; RecordHost names that in the end. May be nil.
+	// device; Filing names that in the end. May be nil.
 	Record func(device string, r discovery.Record)
 }
 

@@ -15,10 +15,17 @@ type keeper struct {
 	mu     sync.Mutex
 	to     func(device string, r discovery.Record)
 	passed map[[sha256.Size]byte]bool
+	split  map[heldBy]string // to which device
+}
+
+// heldBy is an address that was taken for a device's.
+type heldBy struct {
+	device string
+	ip     netip.Addr
 }
 
 func newKeeper(to func(string, discovery.Record)) *keeper {
-	return &keeper{to: to, passed: map[[sha256.Size]byte]bool{}}
+	return &keeper{to: to, passed: map[[sha256.Size]byte]bool{}, split: map[heldBy]string{}}
 }
 
 func (k *keeper) keep(device string, r discovery.Record) {
@@ -37,13 +44,29 @@ func (k *keeper) keep(device string, r discovery.Record) {
 	}
 }
 
-// RecordHost names the device of a record as evidence files do: its IP, or
-// IP#2 for a second device there; the MAC where no address is known. It knows
-// the device by any id it had during the scan. A device to be left out
-// has no name.
-func (a *Agent) RecordHost(without map[string]bool) func(device string) string {
-	names, taken := map[string]string{}, map[string]int{}
+// divide notes that what was kept of one device is of several.
+func (k *keeper) divide(split []inventory.SplitOff) {
+	if k.to == nil || len(split) == 0 {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range split {
+		k.split[heldBy{s.From, s.IP}] = s.To
+	}
+}
+
+// Filing returns how the records of a scan are filed: under which device, by
+// any id that it had meanwhile, and with which host. That is named as evidence
+// files do: by its IP, or IP#2 for a second device there; by the MAC where no
+// address is known. A device to be left out has no host. A MAC that proved to be
+// a gateway's, so that no device has it, is left out.
+func (a *Agent) Filing(without map[string]bool) func(device string, r discovery.Record) (string, discovery.Record) {
+	names, taken, borne := map[string]string{}, map[string]int{}, map[string]bool{}
 	for _, d := range a.inventory.Devices() {
+		for _, mac := range d.MACs {
+			borne[mac] = true
+		}
 		if without[d.ID] {
 			continue
 		}
@@ -54,12 +77,32 @@ func (a *Agent) RecordHost(without map[string]bool) func(device string) string {
 		}
 		names[d.ID] = host
 	}
-	return func(device string) string {
-		if d, ok := a.inventory.Device(device); ok {
-			device = d.ID
+	return func(device string, r discovery.Record) (string, discovery.Record) {
+		device = a.keeper.holder(a.inventory, device, r)
+		r.Host = names[device]
+		if !borne[r.MAC] {
+			r.MAC = ""
 		}
-		return names[device]
+		return device, r
 	}
+}
+
+// holder is whose record it is, as is known in the end.
+func (k *keeper) holder(all *inventory.Inventory, device string, r discovery.Record) string {
+	if d, ok := all.Plain(device); ok {
+		device = d.ID
+	}
+	ip, err := netip.ParseAddr(r.IP)
+	if err != nil {
+		return device
+	}
+	k.mu.Lock()
+	to, divided := k.split[heldBy{device, ip}]
+	k.mu.Unlock()
+	if d, ok := all.Plain(to); ok && divided {
+		return d.ID
+	}
+	return device
 }
 
 // firstAddress is the address by which a device is best known: an IPv4 one,

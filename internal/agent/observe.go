@@ -56,6 +56,7 @@ func (a *Agent) take(s discovery.Sighting) {
 	if seen.New || seen.Changed {
 		a.unjudged.add(seen.Device)
 	}
+	a.keeper.divide(seen.Split)
 	a.progress.sighted(seen.Device)
 	a.keeper.keep(seen.Device, rec)
 	if unasked {

@@ -345,9 +345,9 @@ func (i *Inventory) giveBack(keep, e *entry) {
 // gateway finds out that one MAC stands for many addresses: proxy ARP or a
 // router. Such a MAC is no identity; each address becomes a device of its own.
 // It returns the device that now stands at ip, or nil when nothing changed.
-func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) *entry {
+func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) (here *entry, split []SplitOff) {
 	if mac.zero() || len(e.bindings) <= maxAddressesPerMAC {
-		return nil
+		return nil, nil
 	}
 	var at []binding
 	for _, b := range e.bindings {
@@ -356,17 +356,18 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) *entry {
 		}
 	}
 	if len(at) <= maxAddressesPerMAC {
-		return nil
+		return nil, nil
 	}
 	i.share(macName(mac.String()))
 	delete(i.macs, mac)
 	e.macs = slices.DeleteFunc(slices.Clone(e.macs), func(m hwaddr) bool { return m == mac })
 	slices.SortFunc(at, func(a, b binding) int { return a.ip.Compare(b.ip) })
-	here := e
+	here = e
 	for n, b := range at {
 		owner := e
 		if n > 0 {
 			owner = i.splitOff(e, b)
+			split = append(split, SplitOff{From: e.id, To: owner.id, IP: b.ip})
 		}
 		if own := owner.liveAt(b.ip); own != nil {
 			own.mac = hwaddr{}
@@ -377,7 +378,7 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) *entry {
 	}
 	e.marks = nil
 	i.touch(e)
-	return here
+	return here, split
 }
 
 // splitOff makes a device of one binding.

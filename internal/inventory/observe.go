@@ -35,6 +35,14 @@ type Seen struct {
 	Device  string // its id; "" when the observation named no host
 	New     bool
 	Changed bool // its evidence or address is new: worth judging again
+	Split   []SplitOff // what was found to be of other devices
+}
+
+// SplitOff is an address whose holder was taken for another device until its
+// MAC proved to be a gateway's.
+type SplitOff struct {
+	From, To string // device ids
+	IP       netip.Addr
 }
 
 // Observe takes in one observation: it finds or makes the device, binds it to
@@ -62,8 +70,8 @@ func (i *Inventory) Observe(o Observation) Seen {
 	i.describe(e, &o)
 	i.sign(e, &o)
 	i.records.keep(e.id, o.Record)
-	if split := i.gateway(e, ids.mac, o.IP); split != nil {
-		return Seen{Device: split.id, New: isNew, Changed: true}
+	if here, split := i.gateway(e, ids.mac, o.IP); here != nil {
+		return Seen{Device: here.id, New: isNew, Changed: true, Split: split}
 	}
 	return Seen{Device: e.id, New: isNew, Changed: isNew || bound || changed}
 }
