@@ -224,20 +224,29 @@ func (i *Inventory) Merge(id, other, reason, by string) (string, error) {
 		kept = i.merge(e, o, now, by, reason).id
 		return nil
 	})
+	if err == nil || errors.Is(err, ErrDeferred) {
+		i.rejudge(kept)
+	}
 	return kept, err
 }
 
-// Split undoes a merge: id is the one that was merged away. The two are not
-// merged again unless a person says so.
+// Split undoes a merge: id is the one that was merged away. Both are judged
+// anew, and are not merged again unless a person says so.
 func (i *Inventory) Split(id, reason, by string) error {
-	return i.edit("split", id, by, func(_ *entry, now time.Time) error {
+	kept := ""
+	err := i.edit("split", id, by, func(e *entry, now time.Time) error {
 		u := i.undo[id]
 		if u == nil {
 			return fmt.Errorf("%w: no merge of %s that could be undone", ErrInvalid, id)
 		}
-		_, err := i.restore(u, now, by, reason)
-		return err
+		kept = e.id
+		return i.restore(u, now, by, reason)
 	})
+	if err == nil || errors.Is(err, ErrDeferred) {
+		i.rejudge(kept)
+		i.rejudge(id)
+	}
+	return err
 }
 
 // Merged is one merge that can be undone.

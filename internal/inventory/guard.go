@@ -191,9 +191,16 @@ func syncFile(path string) error {
 }
 
 // salvage reads what can still be read of the evidence of a damaged file, lest
-// a verdict fall because its reasons are gone. The caller holds the lock.
+// a verdict fall because its reasons are gone, and what undoes a merge. The
+// caller holds the lock.
 func (s *store) salvage() {
 	i := s.inv
+	for gone, u := range i.undo {
+		var err error
+		if u.forms, err = i.readForms(u); err != nil {
+			delete(i.undo, gone)
+		}
+	}
 	for _, e := range i.devices {
 		e.marks = nil // what cannot be read is gathered anew
 		if e.cold != nil || e.packed != nil || s.read == nil {

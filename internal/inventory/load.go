@@ -117,9 +117,9 @@ func (i *Inventory) loadAliases(ctx context.Context, db *sql.DB) error {
 }
 
 func (i *Inventory) loadMerges(ctx context.Context, db *sql.DB) error {
-	return each(ctx, db, "SELECT gone, kept, time, shift, device, evidence FROM merges", func(r *sql.Rows) error {
+	return each(ctx, db, "SELECT gone, kept, time, shift FROM merges", func(r *sql.Rows) error {
 		u := &merged{}
-		err := r.Scan(&u.gone, &u.kept, &u.time, &u.offset, &u.hot, &u.cold)
+		err := r.Scan(&u.gone, &u.kept, &u.time, &u.offset)
 		i.undo[u.gone] = u
 		return err
 	})

@@ -2,20 +2,11 @@ package inventory
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"time"
 )
-
-// merged is what it takes to undo a merge.
-type merged struct {
-	kept, gone string
-	time       int64
-	offset     uint32 // what was added to gone's binding numbers
-	hot, cold  []byte // gone, as it was
-}
 
 // byAddress finds a device by its address, without a zone. A netip.Addr as the
 // key would cost twice the memory.
@@ -100,15 +91,17 @@ func (i *Inventory) merge(a, b *entry, t time.Time, by, why string) *entry {
 }
 
 func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *entry {
-	u := &merged{kept: keep.id, gone: gone.id, time: t.UnixNano(), offset: keep.bindSeq, hot: encodeEntry(gone, i.storesNames(gone))}
-	if c := i.coldOf(gone); c != nil {
-		u.cold = encodeCold(c, i.unnamed(gone))
+	undoable := !gone.provisional() || by != ""
+	var u *merged
+	if undoable {
+		u = &merged{kept: keep.id, gone: gone.id, time: t.UnixNano(), offset: keep.bindSeq, forms: i.formsOf(keep, gone)}
 	}
-	i.mergeEvidence(keep, gone, u.offset)
+	offset := keep.bindSeq
+	i.mergeEvidence(keep, gone, offset)
 	i.forget(gone)
 	i.mergeFacts(keep, gone)
 	for _, b := range gone.bindings {
-		b.no += u.offset
+		b.no += offset
 		keep.bindings = append(slices.Clip(keep.bindings), b)
 		if b.live {
 			i.addAddress(b.ip, keep)
@@ -130,9 +123,10 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 	}
 	i.alias[gone.id] = alias{keep.id, gone.no}
 	i.records.rename(gone.id, keep.id)
-	if !gone.provisional() || by != "" {
+	if undoable {
 		i.undo[gone.id] = u
 		i.store.putMerge(u)
+		i.boundUndo()
 	}
 	i.store.putAlias(gone.id, i.alias[gone.id])
 	i.touch(keep)
@@ -268,78 +262,6 @@ func (i *Inventory) forget(e *entry) {
 	}
 	i.changes++
 	i.enqueue(e)
-}
-
-// restore undoes a merge: gone lives again, with what came from its hardware.
-func (i *Inventory) restore(u *merged, t time.Time, by, why string) (*entry, error) {
-	keep := i.find(u.kept)
-	if keep == nil {
-		return nil, fmt.Errorf("inventory: split %s from %s: the latter is no longer there", u.gone, u.kept)
-	}
-	e, err := decodeEntry(i, u.hot)
-	if err != nil {
-		return nil, fmt.Errorf("inventory: split %s from %s: %w", u.gone, u.kept, err)
-	}
-	c := &cold{}
-	if u.cold != nil {
-		if c, err = decodeCold(i, u.cold); err != nil {
-			return nil, fmt.Errorf("inventory: split %s from %s: %w", u.gone, u.kept, err)
-		}
-	}
-	e.no = i.alias[u.gone].no
-	delete(i.alias, u.gone)
-	delete(i.undo, u.gone)
-	i.apart[pair(keep.id, e.id)] = true
-	i.store.dropMerge(u, keep.id)
-	i.setState(e, keep.state)
-	e.gone = false
-	i.put(e)
-	i.giveBack(keep, e)
-	for n := range e.bindings {
-		if e.bindings[n].live = e.bindings[n].live && keep.liveAt(e.bindings[n].ip) == nil; e.bindings[n].live {
-			i.addAddress(e.bindings[n].ip, e)
-		}
-	}
-	i.keepCold(e, c)
-	i.touch(e)
-	i.touch(keep)
-	i.tell(keep, Event{Time: t, Event: "split", From: keep.id, To: e.id, By: by, Evidence: why})
-	return e, nil
-}
-
-// giveBack takes from keep what is e's: its MACs, keys and bindings.
-func (i *Inventory) giveBack(keep, e *entry) {
-	keep.macs = slices.DeleteFunc(slices.Clone(keep.macs), func(m hwaddr) bool { return slices.Contains(e.macs, m) })
-	keep.keys = slices.DeleteFunc(slices.Clone(keep.keys), func(k key) bool { return slices.Contains(e.keys, k) })
-	for _, m := range e.macs {
-		i.macs[m] = e
-	}
-	for _, k := range e.keys {
-		if k.kind() != keyCert {
-			i.keys[k] = e
-		}
-	}
-	lost := map[uint32]bool{}
-	ended := []netip.Addr{}
-	keep.bindings = slices.DeleteFunc(slices.Clone(keep.bindings), func(b binding) bool {
-		of := slices.ContainsFunc(e.bindings, func(o binding) bool { return o.ip == b.ip && o.mac == b.mac })
-		if mine := of || slices.Contains(e.macs, b.mac); !mine || len(keep.bindings) == 1 {
-			return false
-		}
-		lost[b.no] = true
-		ended = append(ended, b.ip)
-		return true
-	})
-	for _, ip := range ended {
-		if keep.liveAt(ip) == nil {
-			i.dropAddress(ip, keep)
-		}
-	}
-	keep.marks = nil
-	if c := i.coldOf(keep); c != nil {
-		c.items = slices.DeleteFunc(slices.Clone(c.items), func(it item) bool { return lost[it.bind] })
-		i.keepCold(keep, c)
-	}
 }
 
 // gateway finds out that one MAC stands for many addresses: proxy ARP or a

@@ -32,6 +32,9 @@ var migrations = []string{
 	CREATE TABLE records (
 		device TEXT NOT NULL, digest TEXT NOT NULL, kind TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (device, digest)
 	) WITHOUT ROWID;`,
+	// The device that lived on, as it was before the merge: NULL in older ones.
+	`ALTER TABLE merges ADD COLUMN kept_device BLOB;
+	ALTER TABLE merges ADD COLUMN kept_evidence BLOB;`,
 }
 
 // migrate brings the store to the newest schema, each step whole or not at

@@ -22,9 +22,13 @@ var released = []struct {
 	length int64
 }{
 	{"schema1.db", schema1Head, 13},
+	{"schema2.db", schema2Head, 13},
 }
 
-const schema1Head = "33cc74c436274ad1a8400b5e131ce2a9b644d34d340530b192e3d159dd4d061f"
+const (
+	schema1Head = "33cc74c436274ad1a8400b5e131ce2a9b644d34d340530b192e3d159dd4d061f"
+	schema2Head = "22e22a0b85d76314ad792d35f52bcef3e9fc2bdfd49efbdcb8a938271b4332e2"
+)
 
 func TestStoresOfEveryReleaseOpen(t *testing.T) {
 	if to := os.Getenv("CAMCENSUS_WRITE_STORE"); to != "" {

@@ -20,8 +20,9 @@ const (
 
 // op is one small change beside devices and events.
 type op struct {
-	query string
-	args  []any
+	query  string
+	args   []any
+	stored func() // once it is on disk, under the inventory's lock; may be nil
 }
 
 // pending is what awaits the writer.
@@ -78,7 +79,7 @@ func (s *store) put(query string, args ...any) {
 	if s == nil {
 		return
 	}
-	s.pending.ops = append(s.pending.ops, op{query, args})
+	s.pending.ops = append(s.pending.ops, op{query: query, args: args})
 	s.ring()
 }
 
@@ -94,8 +95,15 @@ func (s *store) putAlias(id string, a alias) {
 
 func (s *store) putShared(name string) { s.put("INSERT OR IGNORE INTO shared VALUES (?)", name) }
 
+// putMerge writes what it takes to undo a merge; from then on it lies in the
+// store only.
 func (s *store) putMerge(u *merged) {
-	s.put("INSERT OR REPLACE INTO merges VALUES (?, ?, ?, ?, ?, ?)", u.gone, u.kept, u.time, u.offset, u.hot, u.cold)
+	if s == nil {
+		return
+	}
+	f := u.forms
+	s.put("INSERT OR REPLACE INTO merges VALUES (?, ?, ?, ?, ?, ?, ?, ?)", u.gone, u.kept, u.time, u.offset, f.gone, f.goneSaid, f.kept, f.keptSaid)
+	s.pending.ops[len(s.pending.ops)-1].stored = func() { u.forms = nil }
 }
 
 func (s *store) dropMerge(u *merged, kept string) {
@@ -306,6 +314,11 @@ func (s *store) settle(b *batch, err error) {
 		i.chain.stored = last.Seq
 		hex.Decode(i.chain.storedHead[:], []byte(last.Hash))
 	}
+	for _, o := range b.ops {
+		if o.stored != nil {
+			o.stored()
+		}
+	}
 	for _, r := range b.rows {
 		if r.e.coldDirty {
 			continue
@@ -366,8 +379,8 @@ func (s *store) begin(why error) error {
 	s.anew = false
 	i.chain.base, i.chain.baseHead = base, head
 	s.pending.ops = append([]op{
-		{setMeta, []any{"chain.base", base}},
-		{setMeta, []any{"chain.base_head", hex.EncodeToString(head[:])}},
+		{query: setMeta, args: []any{"chain.base", base}},
+		{query: setMeta, args: []any{"chain.base_head", hex.EncodeToString(head[:])}},
 	}, s.pending.ops...)
 	for gone, a := range i.alias {
 		s.putAlias(gone, a)
