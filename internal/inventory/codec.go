@@ -40,8 +40,9 @@ func (w *encoder) sealed() []byte {
 }
 
 type decoder struct {
-	b   []byte
-	err error
+	b    []byte
+	text string // where set, what b is the end of: texts are cut from it
+	err  error
 }
 
 func (r *decoder) uint() uint64 {
@@ -75,12 +76,12 @@ func (r *decoder) fixed(n int) []byte {
 }
 
 func (r *decoder) string() string {
-	n := r.uint()
-	if n > uint64(len(r.b)) {
-		r.err, r.b = errDamaged, nil
-		return ""
+	p := r.section()
+	if r.text == "" {
+		return string(p)
 	}
-	return string(r.fixed(int(n)))
+	end := len(r.text) - len(r.b)
+	return r.text[end-len(p) : end]
 }
 
 func (r *decoder) bool() bool { return r.fixed(1)[0] == 1 }

@@ -73,17 +73,45 @@ func (w *encoder) item(it *item) {
 }
 
 // decodeCold reads what encodeCold wrote.
-func decodeCold(i *Inventory, b []byte) (*cold, error) {
+func decodeCold(i *Inventory, b []byte) (c *cold, err error) {
+	err = unsealCold(b, func(r *decoder) error {
+		c, err = r.cold(i)
+		return err
+	})
+	return c, err
+}
+
+// decodeShown reads only what is shown of what encodeCold wrote.
+func decodeShown(i *Inventory, b []byte) (s *shown, err error) {
+	err = unsealCold(b, func(r *decoder) error {
+		for range r.count() {
+			r.skipItem()
+		}
+		c := &cold{}
+		r.text = string(r.b) // one piece: it is shown and forgotten
+		err := r.conclusions(i, c)
+		s = show(c)
+		return err
+	})
+	return s, err
+}
+
+// unsealCold has what encodeCold wrote read, which is readable until read
+// returns.
+func unsealCold(b []byte, read func(*decoder) error) error {
 	r, version, err := unseal(b, coldVersion)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if version&coldPacked != 0 {
-		if r.b, err = inflate(r.b); err != nil {
-			return nil, fmt.Errorf("stored evidence: %w", err)
-		}
+	if version&coldPacked == 0 {
+		return read(r)
 	}
-	return r.cold(i)
+	f := inflaters.Get().(*inflater)
+	defer inflaters.Put(f)
+	if r.b, err = f.inflate(r.b); err != nil {
+		return fmt.Errorf("stored evidence: %w", err)
+	}
+	return read(r)
 }
 
 // readCold reads what coldBytes wrote.
@@ -94,15 +122,22 @@ func (r *decoder) cold(i *Inventory) (*cold, error) {
 	for n := range c.items {
 		r.item(i, &c.items[n])
 	}
+	if err := r.conclusions(i, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// conclusions reads what follows the items.
+func (r *decoder) conclusions(i *Inventory, c *cold) error {
 	c.reasons = make([]fingerprint.Reason, min(r.count(), 1024))
 	for n := range c.reasons {
-		s := r.strings()
-		if len(s) != 8 {
-			return nil, errDamaged
+		if r.count() != 8 {
+			return errDamaged
 		}
 		c.reasons[n] = fingerprint.Reason{
-			Source: i.intern(s[0]), Field: i.intern(s[1]), Value: i.intern(s[2]), Rule: i.intern(s[3]), Supports: i.intern(s[4]),
-			Group: fingerprint.Group(i.intern(s[5])), Grade: fingerprint.Grade(i.intern(s[6])), Text: i.intern(s[7]),
+			Source: r.word(i), Field: r.word(i), Value: r.word(i), Rule: r.word(i), Supports: r.word(i),
+			Group: fingerprint.Group(r.word(i)), Grade: fingerprint.Grade(r.word(i)), Text: r.word(i),
 			Port: int(r.int()), Seen: at(r.int()),
 		}
 	}
@@ -110,24 +145,38 @@ func (r *decoder) cold(i *Inventory) (*cold, error) {
 	if len(r.b) > 0 { // not in stores from before there were texts
 		c.texts = r.strings()
 	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	return c, nil
+	return r.err
 }
 
 func (r *decoder) item(i *Inventory, it *item) {
-	s := r.strings()
-	if len(s) != 5 {
-		r.err = errDamaged
-		s = make([]string, 5)
+	if r.count() != 5 {
+		r.err, r.b = errDamaged, nil
+		return
 	}
-	it.Source, it.Path, it.Field, it.Value, it.part = i.intern(s[0]), i.intern(s[1]), i.intern(s[2]), i.intern(s[3]), i.intern(s[4])
+	it.Source, it.Path, it.Field, it.Value, it.part = r.word(i), r.word(i), r.word(i), r.word(i), r.word(i)
 	it.Port = int(r.int())
 	it.Seen = at(r.int())
 	it.bind = uint32(r.uint())
 	flags := r.uint()
 	it.Solicited, it.history, it.bearing = flags&1 != 0, flags&2 != 0, flags&4 != 0
+}
+
+func (r *decoder) skipItem() {
+	for range r.count() {
+		r.section()
+	}
+	r.int()
+	r.int()
+	r.uint()
+	r.uint()
+}
+
+// word reads a text that devices have in common.
+func (r *decoder) word(i *Inventory) string {
+	if r.text != "" {
+		return r.string()
+	}
+	return i.internBytes(r.section())
 }
 
 func stamp(t time.Time) int64 {
@@ -154,6 +203,23 @@ func deflate(b []byte) []byte {
 	return out.Bytes()
 }
 
-func inflate(b []byte) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b)), maxUnpacked))
+// inflater unpacks; its buffers are kept, since a page shows hundreds of
+// devices.
+type inflater struct {
+	in   bytes.Reader
+	flat io.ReadCloser
+	out  bytes.Buffer
+}
+
+var inflaters = sync.Pool{New: func() any { return &inflater{flat: flate.NewReader(nil)} }}
+
+// inflate unpacks what deflate packed; the result holds until the next call.
+func (f *inflater) inflate(b []byte) ([]byte, error) {
+	f.in.Reset(b)
+	f.out.Reset()
+	if err := f.flat.(flate.Resetter).Reset(&f.in, nil); err != nil {
+		return nil, err
+	}
+	_, err := f.out.ReadFrom(io.LimitReader(f.flat, maxUnpacked))
+	return f.out.Bytes(), err
 }

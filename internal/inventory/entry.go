@@ -265,9 +265,30 @@ func (i *Inventory) shownOf(e *entry) *shown {
 	if e.shown != nil {
 		return e.shown
 	}
-	s := show(i.coldOf(e))
+	s := i.toShow(e)
 	if len(i.devices) <= i.opt.DetailLimit {
 		e.hold().shown = s
+	}
+	return s
+}
+
+// toShow reads what is shown of a device, and leaves the rest of its evidence
+// where it is: a page is looked at, not worked on.
+func (i *Inventory) toShow(e *entry) *shown {
+	form := e.packed
+	switch {
+	case e.cold != nil || form != nil && i.store != nil:
+		return show(i.coldOf(e))
+	case form == nil && i.store != nil:
+		form = i.store.cold(e.no)
+	}
+	if form == nil {
+		return show(nil)
+	}
+	s, err := decodeShown(i, form)
+	if err != nil {
+		i.log.Error("evidence unreadable: it will be gathered anew", zapDevice(e), zapErr(err))
+		return show(nil)
 	}
 	return s
 }

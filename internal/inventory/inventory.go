@@ -7,7 +7,9 @@ import (
 	"context"
 	"hash/maphash"
 	"net/netip"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -33,7 +35,7 @@ type Options struct {
 	// than is kept, what no rule looks at goes first. nil takes all alike.
 	Uses func(kind, field string) bool
 	// DetailLimit is the number of devices up to which Devices carries
-	// Reasons and Contradictions; above it only Device does. 0 means 10000.
+	// Reasons and Contradictions; above it only Device does. 0 means 1000.
 	DetailLimit int
 }
 
@@ -98,6 +100,7 @@ type Inventory struct {
 	judging    bool   // whoever opened it keeps every device judged by that
 	overruled  bool   // and has called Rejudge since: by what, it does not say
 	changes    uint64 // grows with every visible change
+	channels   atomic.Pointer[channels]
 	snapshot   weak.Pointer[snapshot]
 	readOnly   bool
 	toldFull   time.Time // when the log said so last
@@ -147,7 +150,7 @@ func newInventory(o Options) *Inventory {
 		o.Hostnames = "cameras"
 	}
 	if o.DetailLimit == 0 {
-		o.DetailLimit = 10000
+		o.DetailLimit = 1000
 	}
 	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed(), most: maxDevices}
 	i.reset()
@@ -249,7 +252,15 @@ func (i *Inventory) intern(s string) string {
 	if len(i.words) > 1<<13 {
 		clear(i.words)
 	}
-	w := string([]byte(s))
+	w := strings.Clone(s)
 	i.words[w] = w
 	return w
+}
+
+// internBytes is intern of a text that is read over soon.
+func (i *Inventory) internBytes(b []byte) string {
+	if w, ok := i.words[string(b)]; ok {
+		return w
+	}
+	return i.intern(string(b))
 }

@@ -189,9 +189,8 @@ func (i *Inventory) fetchShown() {
 			return err
 		}
 		if e := lacking[no]; e != nil {
-			if c, err := decodeCold(i, form); err == nil {
-				e.hold().shown = show(c)
-				return nil
+			if s, err := decodeShown(i, form); err == nil {
+				e.hold().shown = s
 			}
 		}
 		return nil

@@ -323,8 +323,8 @@ func TestTenThousandDevices(t *testing.T) {
 	began = time.Now()
 	list := s.Devices()
 	report(t, "list after a change", time.Since(began), 50*time.Millisecond)
-	if len(list) != n || len(list[77].Reasons) != 3 {
-		t.Errorf("%d devices, %d reasons", len(list), len(list[77].Reasons))
+	if one, ok := s.Device(list[77].ID); !ok || len(list) != n || len(one.Reasons) != 3 {
+		t.Errorf("%d devices, %d reasons", len(list), len(one.Reasons))
 	}
 	var m runtime.MemStats
 	runtime.GC()

@@ -86,6 +86,9 @@ func (i *Inventory) All() iter.Seq[*Device] {
 func (i *Inventory) Channels() (unassessed, silent int) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
+	if c := i.channels.Load(); c != nil && c.changes == i.changes {
+		return c.unassessed, c.silent
+	}
 	for _, e := range i.order {
 		switch {
 		case e.gone || e.state == Removed || e.claims.class != fingerprint.ClassRecorder:
@@ -95,7 +98,14 @@ func (i *Inventory) Channels() (unassessed, silent int) {
 			unassessed += max(0, e.claims.channels-i.relayed(e))
 		}
 	}
+	i.channels.Store(&channels{i.changes, unassessed, silent})
 	return unassessed, silent
+}
+
+// channels are those of recorders at one state of the inventory.
+type channels struct {
+	changes            uint64
+	unassessed, silent int
 }
 
 // relayed counts the cameras that share an address of a recorder.
