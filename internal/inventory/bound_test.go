@@ -36,3 +36,42 @@ func TestWhatNoRuleLooksAtIsTheFirstToGo(t *testing.T) {
 		}
 	}
 }
+
+// TestADeviceOfManyNamesIsKnownByTheLatest: one that names another endpoint and
+// serial each time takes no more room for it.
+func TestADeviceOfManyNamesIsKnownByTheLatest(t *testing.T) {
+	s := newSite(t, Options{})
+	id := s.see("10.0.0.1", macA, ev("isapi", 80, "serial", "DS-2CD20123456789")...).Device
+	for n := range 10 * maxKeys {
+		s.see("10.0.0.1", macA, ev("wsd", 0, "epr", fmt.Sprintf("urn:uuid:4d696e69-444c-164e-9d41-%012x", n))...)
+	}
+	s.want(1)
+	if e := s.devices[id]; len(e.keys) != maxKeys || len(s.keys) != maxKeys {
+		t.Errorf("%d keys of the device, %d in all", len(e.keys), len(s.keys))
+	}
+	if got := s.see("10.9.0.7", "", ev("isapi", 80, "serial", "DS-2CD20123456789")...).Device; got != id {
+		t.Error("its serial no longer names it")
+	}
+}
+
+// TestIDsOfHostsKnownByAnAddressAreNotHoarded: a host that moves every cycle is
+// met at its new address before its MAC is seen there.
+func TestIDsOfHostsKnownByAnAddressAreNotHoarded(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir()})
+	id := s.see("10.7.0.1", macA).Device
+	for n := range maxPassing + 100 {
+		addr := fmt.Sprintf("10.7.%d.%d", n/250, n%250+2)
+		first := s.see(addr, "").Device
+		if s.see(addr, macA).Device != id || s.device(first).ID != id {
+			t.Fatal("the two are not one device")
+		}
+		s.end("10.7.0.0/16")
+	}
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	var stored int
+	if err := s.store.read.QueryRow("SELECT count(*) FROM aliases").Scan(&stored); err != nil || stored != 0 || len(s.alias) > maxPassing {
+		t.Errorf("%d ids stored, %d in memory, %v", stored, len(s.alias), err)
+	}
+}

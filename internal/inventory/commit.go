@@ -26,6 +26,16 @@ func (i *Inventory) Commit(id string, identity fingerprint.Identity, verdicts []
 func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy.Verdict, now time.Time) {
 	basis := evidenceLine(id.Reasons)
 	old, oldVerdicts := e.claims, e.verdicts
+	if i.bereft(e, id) {
+		if e.people == nil || e.people.determination == nil {
+			verdicts = e.standing(verdicts)
+		} else {
+			i.keepReasons(e, id, textsOf(verdicts))
+		}
+		i.judged(e, verdicts)
+		i.verdictEvents(e, oldVerdicts, now, "")
+		return
+	}
 	i.claim(e, id)
 	i.judged(e, verdicts)
 	i.track(e, now)
@@ -40,6 +50,27 @@ func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy
 	if e.claims.manufacturer != "" && e.serial != "" {
 		i.joinBySerial(e, now)
 	}
+}
+
+// bereft tells whether all evidence of a known device was lost, with a damaged
+// file: judging it by nothing says nothing.
+func (i *Inventory) bereft(e *entry, id *fingerprint.Identity) bool {
+	return id.Class == fingerprint.ClassUnknown && e.claims.class != fingerprint.ClassUnknown && len(id.Reasons) == 0 && len(i.counting(e)) == 0
+}
+
+// standing are the verdicts of a device of which nothing can be read any more:
+// those it had, since a verdict never falls by silence. Under a list that is new
+// a camera is unknown.
+func (e *entry) standing(fresh []policy.Verdict) []policy.Verdict {
+	out := slices.Clone(fresh)
+	for n := range out {
+		if had := slices.IndexFunc(e.verdicts, func(v policy.Verdict) bool { return v.Policy == out[n].Policy }); had >= 0 {
+			out[n] = e.verdicts[had]
+		} else if cameraLike(e.claims.class) {
+			out[n].Verdict = policy.Unknown
+		}
+	}
+	return out
 }
 
 // claim puts the identity's claims in place.
@@ -267,9 +298,7 @@ func (i *Inventory) joinBySerial(e *entry, now time.Time) {
 	switch {
 	case i.shared[keyName(k)] || other == e:
 	case other == nil:
-		i.keys[k] = e
-		e.keys = append(slices.Clip(e.keys), k)
-		i.touch(e)
+		i.addKey(e, k)
 	case i.apart[pair(e.id, other.id)] || len(e.macs)+len(other.macs) > maxMACsPerSerial || e.sibling != other.sibling && e.burnedIn() && other.burnedIn():
 	default:
 		i.merge(e, other, now, "", "same maker and serial")

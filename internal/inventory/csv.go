@@ -85,11 +85,12 @@ func stampCell(t time.Time) string {
 }
 
 // What begins a formula in some spreadsheet, with the wide forms that some
-// read alike; and what parts cells in some country's spreadsheet, so that a
-// formula could begin behind it.
+// read alike; what parts cells in some country's spreadsheet, so that a formula
+// could begin behind it; and what a lenient one takes off a cell's begin.
 const (
 	beginsFormula = "=+-@|%\t\r\n＝＋－＠"
 	partsCells    = ",;\t\r\n"
+	takenOff      = " \"\u00a0\ufeff"
 )
 
 // Cell makes a text safe to open in a spreadsheet: what would be read as a
@@ -104,7 +105,7 @@ func Cell(s string) string {
 		if begins && strings.ContainsRune(beginsFormula, r) {
 			b.WriteByte('\'')
 		}
-		begins = strings.ContainsRune(partsCells, r)
+		begins = strings.ContainsRune(partsCells, r) || begins && strings.ContainsRune(takenOff, r)
 		b.WriteRune(r)
 	}
 	return b.String()

@@ -334,11 +334,7 @@ func (i *Inventory) rejudge(id string) {
 	if !ok || i.opt.Judge == nil {
 		return
 	}
-	ev := i.Evidence(id)
-	if len(ev) == 0 && dev.Determination == nil && dev.Class != fingerprint.ClassUnknown {
-		return // its evidence was lost with a damaged file: a verdict never falls by silence
-	}
-	identity, verdicts := i.opt.Judge(dev, ev)
+	identity, verdicts := i.opt.Judge(dev, i.Evidence(id))
 	if i.knewMore(dev, identity) {
 		return
 	}

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"camcensus/fingerprint"
+	"camcensus/internal/policy"
 )
 
 // What an edit may fail by; callers turn these into a status.
@@ -81,7 +84,10 @@ func (i *Inventory) Except(id string, x Exception) (Exception, error) {
 // policy, every exception of the device under that policy.
 func (i *Inventory) Unexcept(id, exception, by string) error {
 	return i.edit("unexcept", id, by, func(e *entry, now time.Time) error {
-		p := e.person()
+		if e.people == nil {
+			return fmt.Errorf("%w: no exception %q", ErrInvalid, exception)
+		}
+		p := e.people
 		kept := p.exceptions[:0:0]
 		for _, x := range p.exceptions {
 			if x.ID != exception && x.Policy != exception {
@@ -195,12 +201,27 @@ func (i *Inventory) Determine(id string, d *Determination, by string) error {
 		}
 		i.touch(e)
 		i.tell(e, Event{Time: now, Event: "determined", From: from, To: to, By: by, Evidence: why})
+		if d == nil && e.claims.class != fingerprint.ClassUnknown && len(i.counting(e)) == 0 {
+			i.unsettle(e, now)
+		}
 		return nil
 	})
 	if err == nil || errors.Is(err, ErrDeferred) {
 		i.rejudge(id)
 	}
 	return err
+}
+
+// unsettle leaves the verdicts of a device open, where they rested on nothing but
+// a determination.
+func (i *Inventory) unsettle(e *entry, now time.Time) {
+	old := e.verdicts
+	open := make([]policy.Verdict, len(old))
+	for n, v := range old {
+		open[n] = policy.Verdict{Policy: v.Policy, Verdict: policy.Unknown, Verb: v.Verb}
+	}
+	i.judged(e, open)
+	i.verdictEvents(e, old, now, "")
 }
 
 func (d *Determination) line() string {

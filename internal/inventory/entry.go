@@ -200,7 +200,11 @@ func (e *entry) burnedIn() bool { return slices.ContainsFunc(e.macs, hwaddr.burn
 // MACs only.
 func (e *entry) randomOnly() bool { return len(e.macs) > 0 && !e.burnedIn() }
 
-func (e *entry) annotated() bool { return e.people != nil }
+// annotated tells whether persons said anything of it that still stands.
+func (e *entry) annotated() bool {
+	p := e.people
+	return p != nil && (p.determination != nil || p.annotations != Annotations{} || len(p.exceptions) > 0 || p.removal != nil)
+}
 
 func (e *entry) person() *people {
 	if e.people == nil {

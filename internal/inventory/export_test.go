@@ -54,6 +54,7 @@ func TestCellNeutralisesFormulasOnly(t *testing.T) {
 		"": "", "DS-2CD2142": "DS-2CD2142", "10.0.0.1 fe80::1": "10.0.0.1 fe80::1", "a=b": "a=b", "Entrée – nord": "Entrée – nord",
 		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx", "\rx": "'\rx", "|x": "'|x", "%x": "'%x",
 		"＝1": "'＝1", "＋1": "'＋1", "－1": "'－1", "＠x": "'＠x", "x;=1": "x;'=1", "x\t@y": "x\t'@y", "x,-1": "x,'-1",
+		" =1": " '=1", "x;\"=1": "x;\"'=1", "x, \u00a0=1": "x, \u00a0'=1", "a \"-\" b": "a \"-\" b",
 	} {
 		if got := Cell(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -188,14 +188,27 @@ func TestANewFileBeginsOnceItCan(t *testing.T) {
 }
 
 // TestVerdictStandsWhereItsEvidenceIsLost: judging anew takes nothing from a
-// device of which nothing can be read any more.
+// device of which nothing can be read any more, but for what rested on a list
+// or a finding that is no more.
 func TestVerdictStandsWhereItsEvidenceIsLost(t *testing.T) {
-	o := Options{Dir: t.TempDir(), Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
-		return fingerprint.Identity{Class: fingerprint.ClassUnknown}, nil
+	lists := []string{"ca-hikvision-2025", "dropped"}
+	o := Options{Dir: t.TempDir(), Judge: func(d Device, ev []fingerprint.Evidence) (id fingerprint.Identity, verdicts []policy.Verdict) {
+		verdict := policy.Unclassified
+		id.Class = fingerprint.ClassUnknown
+		if len(ev) > 0 {
+			id, verdict = fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera}, policy.Banned
+		}
+		if d.Determination != nil {
+			verdict = policy.Clear
+		}
+		for _, name := range lists {
+			verdicts = append(verdicts, policy.Verdict{Policy: name, Verdict: verdict})
+		}
+		return id, verdicts
 	}}
 	s := newSite(t, o)
 	a := s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...).Device
-	s.camera(a, policy.Banned)
+	s.Rejudge()
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
@@ -203,9 +216,39 @@ func TestVerdictStandsWhereItsEvidenceIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = reopen(t, s, o)
+	show := func() string {
+		d := s.device(a)
+		line := d.Manufacturer + " " + string(d.Class)
+		for _, v := range d.Verdicts {
+			line += ", " + v.Policy + " " + v.Verdict
+		}
+		return line
+	}
+	lists[1] = "new"
 	s.Rejudge()
-	if d := s.device(a); d.Class != fingerprint.ClassCamera || len(d.Verdicts) != 1 || d.Verdicts[0].Verdict != policy.Banned {
-		t.Errorf("%+v", d)
+	if got := show(); got != "Hikvision camera, ca-hikvision-2025 banned, new unknown" {
+		t.Error(got)
+	}
+	if told := s.told(a); told[len(told)-1] != "verdict_changed" {
+		t.Errorf("that a list is no longer active is not told: %v", told)
+	}
+	if err := s.Annotate(a, AnnotationPatch{Acquired: ptr("2022-05-01")}, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if got := show(); got != "Hikvision camera, ca-hikvision-2025 banned, new unknown" {
+		t.Error(got)
+	}
+	if err := s.Determine(a, &Determination{Manufacturer: "Axis", Basis: "label"}, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if got := show(); !strings.HasSuffix(got, "ca-hikvision-2025 clear, new clear") {
+		t.Error(got)
+	}
+	if err := s.Determine(a, nil, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if got := show(); !strings.HasSuffix(got, "ca-hikvision-2025 unknown, new unknown") {
+		t.Error(got)
 	}
 }
 

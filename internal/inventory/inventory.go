@@ -70,6 +70,7 @@ type Inventory struct {
 	most    int              // devices that are kept, but for those that answered
 	order   []*entry         // by appearance; forgotten ones are taken out when it is read
 	alias   map[string]alias // by the id that was merged away
+	passing []string         // of those, the ones that are not stored, oldest first
 	macs    map[hwaddr]*entry
 	keys    map[key]*entry
 	atIP    byAddress
@@ -161,7 +162,7 @@ func newInventory(o Options) *Inventory {
 
 func (i *Inventory) reset() {
 	i.devices = map[string]*entry{}
-	i.alias = map[string]alias{}
+	i.alias, i.passing = map[string]alias{}, nil
 	i.order = nil
 	i.macs = map[hwaddr]*entry{}
 	i.keys = map[key]*entry{}

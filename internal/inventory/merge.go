@@ -121,14 +121,17 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 			keep.keys = append(slices.Clip(keep.keys), k)
 		}
 	}
+	i.boundKeys(keep)
 	i.alias[gone.id] = alias{keep.id, gone.no}
 	i.records.rename(gone.id, keep.id)
 	if undoable {
 		i.undo[gone.id] = u
 		i.store.putMerge(u)
 		i.boundUndo()
+		i.store.putAlias(gone.id, i.alias[gone.id])
+	} else {
+		i.pass(gone.id)
 	}
-	i.store.putAlias(gone.id, i.alias[gone.id])
 	i.touch(keep)
 	i.tell(keep, Event{Time: t, Event: "merged", From: gone.id, To: keep.id, By: by, Evidence: why})
 	if gone.state == Present || keep.state == Removed && gone.state == Missing {
@@ -136,6 +139,18 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 	}
 	return keep
 }
+
+// pass remembers for a while the id of a device of which nothing but an address
+// was known: it stands in no event.
+func (i *Inventory) pass(id string) {
+	if i.passing = append(i.passing, id); len(i.passing) > maxPassing {
+		delete(i.alias, i.passing[0])
+		i.passing = i.passing[1:]
+	}
+}
+
+// maxPassing bounds the ids that are remembered for a while.
+const maxPassing = 4096
 
 // provisional: nothing but an address was ever known of it.
 func (e *entry) provisional() bool { return !e.hardware() && !e.tracked && !e.annotated() }

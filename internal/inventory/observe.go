@@ -34,7 +34,7 @@ type Observation struct {
 type Seen struct {
 	Device  string // its id; "" when the observation named no host
 	New     bool
-	Changed bool // its evidence or address is new: worth judging again
+	Changed bool       // its evidence or address is new: worth judging again
 	Split   []SplitOff // what was found to be of other devices
 }
 

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -139,5 +140,35 @@ func TestMergedPhonesLeaveNothing(t *testing.T) {
 		if err := s.store.read.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%s holds %d rows, %v", table, n, err)
 		}
+	}
+}
+
+// TestSpentNotesKeepNoPhone: what a person said of a host keeps it, but no
+// longer once it is taken back, and an edit that failed never.
+func TestSpentNotesKeepNoPhone(t *testing.T) {
+	s := newSite(t, Options{Retention: DefaultRetention})
+	var ids []string
+	for n := range 4 {
+		id := s.see(fmt.Sprintf("10.0.0.%d", n+1), fmt.Sprintf("00:1b:21:33:44:%02x", n)).Device
+		s.Commit(id, fingerprint.Identity{Class: fingerprint.ClassUnknown}, []policy.Verdict{{Policy: "x", Verdict: policy.Unclassified}}, s.clock.now())
+		ids = append(ids, id)
+	}
+	if s.Unexcept(ids[0], "x", "alice") == nil || s.Determine(ids[0], nil, "alice") == nil {
+		t.Error("nothing was taken back")
+	}
+	for _, note := range []string{"till", ""} {
+		if err := s.Annotate(ids[1], AnnotationPatch{Note: &note}, "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Annotate(ids[2], AnnotationPatch{Note: ptr("till")}, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.pass(40 * day)
+	s.end(lan)
+	s.end(lan)
+	s.want(1)
+	if _, kept := s.Device(ids[2]); !kept {
+		t.Error("a host with a note is gone")
 	}
 }

@@ -13,8 +13,9 @@ import (
 // Limits of what an identity may span before it is taken for one that many
 // devices show.
 const (
-	maxAddressesPerMAC = 4 // IPv4, at the same time: more is a gateway or proxy ARP
-	maxMACsPerSerial   = 4 // interfaces of one recorder
+	maxAddressesPerMAC = 4  // IPv4, at the same time: more is a gateway or proxy ARP
+	maxMACsPerSerial   = 4  // interfaces of one recorder
+	maxKeys            = 32 // serials, endpoints and certificates of one device
 	inheritAge         = time.Hour
 	maxDevices         = 1 << 17 // a flood of made-up hosts ends here
 )
@@ -469,9 +470,7 @@ func (i *Inventory) remember(e *entry, o *Observation, ids *identities) {
 	}
 	for _, k := range ids.keys {
 		if owner := i.keys[k]; owner == nil && !i.shared[keyName(k)] {
-			i.keys[k] = e
-			e.keys = append(slices.Clip(e.keys), k)
-			i.touch(e)
+			i.addKey(e, k)
 		}
 	}
 	if ids.cert != 0 && !slices.Contains(e.keys, ids.cert) && !i.shared[keyName(ids.cert)] && len(e.macs) == 0 {
@@ -488,6 +487,25 @@ func (i *Inventory) remember(e *entry, o *Observation, ids *identities) {
 				break
 			}
 		}
+	}
+}
+
+// addKey files the device under a serial or an endpoint. Of one that names more
+// than a device has, the latest count: it is known by none of them.
+func (i *Inventory) addKey(e *entry, k key) {
+	i.keys[k] = e
+	e.keys = append(slices.Clip(e.keys), k)
+	i.boundKeys(e)
+	i.touch(e)
+}
+
+func (i *Inventory) boundKeys(e *entry) {
+	for len(e.keys) > maxKeys {
+		oldest := max(slices.IndexFunc(e.keys, func(k key) bool { return k.kind() == keyEndpoint }), 0)
+		if i.keys[e.keys[oldest]] == e {
+			delete(i.keys, e.keys[oldest])
+		}
+		e.keys = slices.Delete(slices.Clone(e.keys), oldest, oldest+1)
 	}
 }
 
