@@ -12,7 +12,7 @@ import (
 // appends fields; the reader of an older one sees zero values.
 const (
 	entryVersion = 1
-	coldVersion  = 1
+	coldVersion  = 2    // 1 had the items before the conclusions, packed in one piece
 	coldPacked   = 0x80 // flag beside coldVersion: the rest is deflated
 	packAbove    = 2 << 10
 	maxUnpacked  = 1 << 20
@@ -26,6 +26,7 @@ func (w *encoder) uint(v uint64)   { w.b = binary.AppendUvarint(w.b, v) }
 func (w *encoder) int(v int64)     { w.b = binary.AppendVarint(w.b, v) }
 func (w *encoder) fixed(p []byte)  { w.b = append(w.b, p...) }
 func (w *encoder) string(s string) { w.uint(uint64(len(s))); w.b = append(w.b, s...) }
+func (w *encoder) bytes(p []byte)  { w.uint(uint64(len(p))); w.b = append(w.b, p...) }
 func (w *encoder) bool(v bool)     { w.b = append(w.b, map[bool]byte{true: 1}[v]) }
 
 func (w *encoder) strings(s []string) {
@@ -127,7 +128,7 @@ func unseal(b []byte, version byte) (*decoder, byte, error) {
 func (w *encoder) section(fill func(*encoder)) {
 	part := &encoder{}
 	fill(part)
-	w.string(string(part.b))
+	w.bytes(part.b)
 }
 
 // section reads a part written by the encoder's section.

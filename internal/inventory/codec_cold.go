@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"fmt"
 	"io"
@@ -26,14 +27,23 @@ func encodeCold(c *cold, skip func(*item) bool) []byte { return sealCold(coldByt
 // sealCold packs large evidence and adds the checksum.
 func sealCold(b []byte) []byte {
 	if len(b) > packAbove {
-		b = deflate(b)
+		r := &decoder{b: b[1:]}
+		conclusions := r.section()
+		w := &encoder{b: make([]byte, 0, len(b)/2)}
+		w.b = append(w.b, b[0]|coldPacked)
+		w.bytes(deflate(conclusions))
+		w.fixed(deflate(r.b))
+		b = w.b
 	}
 	return (&encoder{b: b}).sealed()
 }
 
+// coldBytes writes what was concluded, which every page shows, and behind it
+// what it was concluded from.
 func coldBytes(c *cold, skip func(*item) bool) []byte {
 	w := &encoder{b: make([]byte, 0, 512)}
 	w.b = append(w.b, coldVersion)
+	w.section(func(w *encoder) { w.conclusions(c, skip) })
 	kept := 0
 	for n := range c.items {
 		if skip == nil || !skip(&c.items[n]) {
@@ -46,6 +56,10 @@ func coldBytes(c *cold, skip func(*item) bool) []byte {
 			w.item(it)
 		}
 	}
+	return w.b
+}
+
+func (w *encoder) conclusions(c *cold, skip func(*item) bool) {
 	w.uint(uint64(len(c.reasons)))
 	for n := range c.reasons {
 		o := &c.reasons[n]
@@ -55,7 +69,6 @@ func coldBytes(c *cold, skip func(*item) bool) []byte {
 	}
 	w.strings(c.contradictions)
 	w.strings(c.wordsWithout(skip))
-	return w.b
 }
 
 func (w *encoder) item(it *item) {
@@ -73,62 +86,93 @@ func (w *encoder) item(it *item) {
 }
 
 // decodeCold reads what encodeCold wrote.
-func decodeCold(i *Inventory, b []byte) (c *cold, err error) {
-	err = unsealCold(b, func(r *decoder) error {
-		c, err = r.cold(i)
-		return err
-	})
-	return c, err
-}
-
-// decodeShown reads only what is shown of what encodeCold wrote.
-func decodeShown(i *Inventory, b []byte) (s *shown, err error) {
-	err = unsealCold(b, func(r *decoder) error {
-		for range r.count() {
-			r.skipItem()
-		}
-		c := &cold{}
-		r.text = string(r.b) // one piece: it is shown and forgotten
-		err := r.conclusions(i, c)
-		s = show(c)
-		return err
-	})
-	return s, err
-}
-
-// unsealCold has what encodeCold wrote read, which is readable until read
-// returns.
-func unsealCold(b []byte, read func(*decoder) error) error {
-	r, version, err := unseal(b, coldVersion)
+func decodeCold(i *Inventory, b []byte) (*cold, error) {
+	c := &cold{}
+	err := unsealCold(b, func(r *decoder) error { return r.conclusions(i, c) }, func(r *decoder) error { return r.items(i, c) })
 	if err != nil {
-		return err
-	}
-	if version&coldPacked == 0 {
-		return read(r)
-	}
-	f := inflaters.Get().(*inflater)
-	defer inflaters.Put(f)
-	if r.b, err = f.inflate(r.b); err != nil {
-		return fmt.Errorf("stored evidence: %w", err)
-	}
-	return read(r)
-}
-
-// readCold reads what coldBytes wrote.
-func readCold(i *Inventory, b []byte) (*cold, error) { return (&decoder{b: b[1:]}).cold(i) }
-
-func (r *decoder) cold(i *Inventory) (*cold, error) {
-	c := &cold{items: make([]item, min(r.count(), 1024))}
-	for n := range c.items {
-		r.item(i, &c.items[n])
-	}
-	if err := r.conclusions(i, c); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// conclusions reads what follows the items.
+// decodeShown reads only what is shown of what encodeCold wrote.
+func decodeShown(i *Inventory, b []byte) (*shown, error) {
+	c := &cold{}
+	err := unsealCold(b, func(r *decoder) error {
+		r.text = string(r.b) // one piece: it is shown and forgotten
+		return r.conclusions(i, c)
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return show(c), nil
+}
+
+// unsealCold has the two parts of what encodeCold wrote read, each readable
+// until its reader returns; items nil: they are left out.
+func unsealCold(b []byte, conclusions, items func(*decoder) error) error {
+	r, version, err := unseal(b, coldVersion)
+	if err != nil {
+		return err
+	}
+	packed := version&coldPacked != 0
+	if version&^coldPacked == 1 {
+		return inflated(r.b, packed, func(r *decoder) error { return r.version1(conclusions, items) })
+	}
+	first := r.section()
+	if r.err != nil {
+		return r.err
+	}
+	if err := inflated(first, packed, conclusions); err != nil || items == nil {
+		return err
+	}
+	return inflated(r.b, packed, items)
+}
+
+// version1 reads the form in which the items came first.
+func (r *decoder) version1(conclusions, items func(*decoder) error) error {
+	if items == nil {
+		items = (*decoder).skipItems
+	}
+	if err := items(r); err != nil {
+		return err
+	}
+	return conclusions(r)
+}
+
+// inflated has a part read, which was packed or not.
+func inflated(b []byte, packed bool, read func(*decoder) error) error {
+	if !packed {
+		return read(&decoder{b: b})
+	}
+	f := inflaters.Get().(*inflater)
+	defer inflaters.Put(f)
+	b, err := f.inflate(b)
+	if err != nil {
+		return fmt.Errorf("stored evidence: %w", err)
+	}
+	return read(&decoder{b: b})
+}
+
+// readCold reads what coldBytes wrote.
+func readCold(i *Inventory, b []byte) (*cold, error) {
+	c, r := &cold{}, &decoder{b: b[1:]}
+	first := &decoder{b: r.section()}
+	if err := cmp.Or(first.conclusions(i, c), r.items(i, c)); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (r *decoder) items(i *Inventory, c *cold) error {
+	c.items = make([]item, min(r.count(), 1024))
+	for n := range c.items {
+		r.item(i, &c.items[n])
+	}
+	return r.err
+}
+
+// conclusions reads what the device's evidence adds up to.
 func (r *decoder) conclusions(i *Inventory, c *cold) error {
 	c.reasons = make([]fingerprint.Reason, min(r.count(), 1024))
 	for n := range c.reasons {
@@ -161,14 +205,17 @@ func (r *decoder) item(i *Inventory, it *item) {
 	it.Solicited, it.history, it.bearing = flags&1 != 0, flags&2 != 0, flags&4 != 0
 }
 
-func (r *decoder) skipItem() {
+func (r *decoder) skipItems() error {
 	for range r.count() {
-		r.section()
+		for range r.count() {
+			r.section()
+		}
+		r.int()
+		r.int()
+		r.uint()
+		r.uint()
 	}
-	r.int()
-	r.int()
-	r.uint()
-	r.uint()
+	return r.err
 }
 
 // word reads a text that devices have in common.
@@ -191,14 +238,12 @@ var deflaters = sync.Pool{New: func() any {
 	return w
 }}
 
-// deflate packs all after the version byte.
 func deflate(b []byte) []byte {
 	var out bytes.Buffer
-	out.WriteByte(b[0] | coldPacked)
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
 	w.Reset(&out)
-	w.Write(b[1:])
+	w.Write(b)
 	w.Close()
 	return out.Bytes()
 }

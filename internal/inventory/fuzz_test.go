@@ -20,7 +20,11 @@ func FuzzStoredDevice(f *testing.F) {
 	body, packed := encodeEntry(e, true), encodeCold(c, nil)
 	f.Add(body[:len(body)-4])
 	f.Add(packed[:len(packed)-4])
-	f.Add(deflate([]byte{coldVersion, 0, 0, 0}))
+	f.Add(append([]byte{1 | coldPacked}, deflate([]byte{0, 0, 0})...)) // the first form
+	two := &encoder{b: []byte{coldVersion | coldPacked}}
+	two.bytes(deflate([]byte{0, 0, 0}))
+	two.fixed(deflate([]byte{0}))
+	f.Add(two.b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		i := newInventory(Options{})
 		b = (&encoder{b: b}).sealed()
