@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,10 +55,14 @@ func (t *tape) forget() {
 	t.mu.Unlock()
 }
 
+// all returns the frames in the order in which they crossed the wire. Each
+// segment is read by itself, and a busy machine reads one later than another.
 func (t *tape) all() []taped {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.kept[:len(t.kept):len(t.kept)]
+	all := slices.Clone(t.kept)
+	slices.SortStableFunc(all, func(a, b taped) int { return a.at.Compare(b.at) })
+	return all
 }
 
 func (t *tape) frames(sentOnly bool) []Frame {
