@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // The rules are data: one YAML file per maker under rules/. A file looks like
@@ -80,6 +81,7 @@ type Ruleset struct {
 	registrants map[string]int // exact IEEE registrant -> index into makers
 	registry    Registry
 	states      statePool
+	date        string // of the newest rule
 }
 
 // Registry looks a hardware address up in the IEEE's registry; ok is false
@@ -188,11 +190,18 @@ func stem(name string) string {
 }
 
 func load(registry Registry, sources []source) (*Ruleset, error) {
-	set, _, err := parse(sources)
+	set, files, err := parse(sources)
 	if err != nil {
 		return nil, err
 	}
 	set.registry = registry
+	for _, f := range files {
+		for n := range f.Rules {
+			if date := f.Rules[n].Date; date > set.date && len(date) == len(time.DateOnly) {
+				set.date = date
+			}
+		}
+	}
 	return set, nil
 }
 
@@ -227,3 +236,6 @@ func (r *Ruleset) Brand(name string) string { return r.brands[strings.ToLower(na
 
 // Rules is how many rules the set holds.
 func (r *Ruleset) Rules() int { return len(r.rules) }
+
+// Date is the day of the newest rule, YYYY-MM-DD.
+func (r *Ruleset) Date() string { return r.date }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/alecthomas/kingpin/v2"
 	"go.uber.org/zap"
@@ -91,7 +92,16 @@ func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]ac
 	events := c.Command("events", "List the events, oldest first.")
 	device := events.Flag("device", "Of this device only.").String()
 	name := events.Flag("event", "Of this kind only.").String()
-	read(events, func(s streams, inv *inventory.Inventory) error { return listEvents(s.out, inv, *device, *name) })
+	eventLines := events.Flag("json", "Print them as JSON lines, with all of their evidence and their hashes.").Bool()
+	read(events, func(s streams, inv *inventory.Inventory) error {
+		q := inventory.EventQuery{Device: *device, Event: *name, Oldest: true, Limit: 1000}
+		if *eventLines {
+			enc := json.NewEncoder(s.out)
+			enc.SetEscapeHTML(false)
+			return eachEvent(inv, q, func(e *inventory.Event) error { return enc.Encode(e) })
+		}
+		return listEvents(s.out, inv, q)
+	})
 
 	f.addReports(c, commands, read)
 	f.addVerify(c, read)
@@ -231,20 +241,48 @@ func showRecords(w io.Writer, inv *inventory.Inventory, id string) error {
 	return nil
 }
 
-func listEvents(w io.Writer, inv *inventory.Inventory, device, name string) error {
+// maxEvidenceShown is how much of an event's evidence the table shows, in
+// characters.
+const maxEvidenceShown = 60
+
+func listEvents(w io.Writer, inv *inventory.Inventory, q inventory.EventQuery) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "SEQ\tTIME\tDEVICE\tEVENT\tFROM\tTO\tBY")
-	q := inventory.EventQuery{Device: device, Event: name, Oldest: true, Limit: 1000}
+	fmt.Fprintln(t, "SEQ\tTIME\tDEVICE\tEVENT\tFROM\tTO\tBY\tEVIDENCE")
+	err := eachEvent(inv, q, func(e *inventory.Event) error {
+		_, err := fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Seq, stamp(e.Time), e.Device, e.Event, dash(e.From), dash(e.To), dash(e.By), dash(beginOf(e.Evidence)))
+		return err
+	})
+	return errors.Join(err, t.Flush())
+}
+
+// beginOf is the begin of a text, on one line.
+func beginOf(text string) string {
+	line := []rune(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.Join(strings.Fields(text), " ")))
+	if len(line) > maxEvidenceShown {
+		line = append(line[:maxEvidenceShown-1], '…')
+	}
+	return string(line)
+}
+
+// eachEvent shows the events a query selects, page by page.
+func eachEvent(inv *inventory.Inventory, q inventory.EventQuery, show func(*inventory.Event) error) error {
 	for {
 		events, next, err := inv.Events(context.Background(), q)
 		if err != nil {
 			return err
 		}
-		for _, e := range events {
-			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Seq, stamp(e.Time), e.Device, e.Event, dash(e.From), dash(e.To), dash(e.By))
+		for n := range events {
+			if err := show(&events[n]); err != nil {
+				return err
+			}
 		}
 		if q.Cursor = next; next == "" {
-			return t.Flush()
+			return nil
 		}
 	}
 }

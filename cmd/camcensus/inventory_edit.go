@@ -156,9 +156,9 @@ func addExcept(c *kingpin.CmdClause, add adder) {
 	pol := except.Flag("policy", "Policy it is granted under.").Required().String()
 	owner := except.Flag("owner", "Who answers for it.").Required().String()
 	reason := except.Flag("reason", "Why.").Required().String()
-	expires := except.Flag("expires", "Last day (YYYY-MM-DD), or a time (RFC 3339).").Required().String()
+	expires := except.Flag("expires", "Last day (YYYY-MM-DD, by UTC), or a time (RFC 3339).").Required().String()
 	add(except, func(id string) (edit, error) {
-		until, err := moment(*expires, 24*time.Hour)
+		until, err := lastMoment(*expires)
 		if err != nil {
 			return edit{}, err
 		}
@@ -230,6 +230,15 @@ func addAnnotate(c *kingpin.CmdClause, add adder) {
 			return inv.Annotate(id, change, by)
 		}, nil}, nil
 	})
+}
+
+// lastMoment reads a last day, or an instant. The day is that of the report and
+// of the page's form.
+func lastMoment(s string) (time.Time, error) {
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return day.AddDate(0, 0, 1).Add(-time.Second), nil
+	}
+	return moment(s, 0)
 }
 
 // annotation is a text flag that knows whether it was given.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -43,6 +44,35 @@ func TestListAndExportWriteTheSameCSV(t *testing.T) {
 	}
 	if head, _, _ := strings.Cut(list.out, "\n"); !strings.HasPrefix(head, "id,site,state,verdict,policy,") {
 		t.Errorf("columns %s", head)
+	}
+}
+
+func TestEventsTellTheirEvidence(t *testing.T) {
+	dir, id := stored(t)
+	table := camcensus(t, nil, "inventory", "--storage.path", dir, "events", "--device", id)
+	if head, rest, _ := strings.Cut(table.out, "\n"); !strings.HasSuffix(head, "EVIDENCE") || !strings.Contains(rest, "first seen 20") {
+		t.Errorf("%s%s", table.out, table.err)
+	}
+	lines := camcensus(t, nil, "inventory", "--storage.path", dir, "events", "--json")
+	var first inventory.Event
+	if err := json.Unmarshal([]byte(strings.SplitAfter(lines.out, "\n")[0]), &first); err != nil || first.Event != "appeared" || len(first.Hash) != 64 || !strings.HasPrefix(first.Evidence, "first seen 20") {
+		t.Errorf("%+v %v\n%s%s", first, err, lines.out, lines.err)
+	}
+	if got := beginOf("a\x1b[31m\tb " + strings.Repeat("é", 100)); len([]rune(got)) != maxEvidenceShown || !strings.HasPrefix(got, "a[31m b é") || !strings.HasSuffix(got, "é…") {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestADayOfExpiryIsTheLast: an exception until a day holds on that day, and the
+// report names that day.
+func TestADayOfExpiryIsTheLast(t *testing.T) {
+	for text, want := range map[string]string{"2027-06-30": "2027-06-30T23:59:59Z", "2027-06-30T08:00:00+02:00": "2027-06-30T08:00:00+02:00"} {
+		if got, err := lastMoment(text); err != nil || got.Format(time.RFC3339) != want {
+			t.Errorf("%s: %s, %v; want %s", text, got, err, want)
+		}
+	}
+	if _, err := lastMoment("soon"); err == nil {
+		t.Error("soon is no day")
 	}
 }
 

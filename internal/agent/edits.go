@@ -139,6 +139,7 @@ func (j *Judge) ReportFacts(version string) inventory.ReportFacts {
 	f := inventory.ReportFacts{
 		Version:         version,
 		RulesVersion:    version,
+		RulesDate:       j.rules.Date(),
 		Rules:           j.rules.Rules(),
 		Makers:          len(j.rules.Makers()),
 		RegistryVersion: j.registry.Version(),

@@ -119,6 +119,23 @@ func TestReportEscapesWhatDevicesSay(t *testing.T) {
 	}
 }
 
+// TestReportOfAPastPeriodSaysOfWhichDayItIs: verdicts and states are those of
+// the day on which it is written.
+func TestReportOfAPastPeriodSaysOfWhichDayItIs(t *testing.T) {
+	s := newSite(t, Options{})
+	s.camera(s.see("10.0.0.1", macA).Device, policy.Banned)
+	s.clock.pass(40 * day)
+	for to, past := range map[time.Time]bool{start.AddDate(0, 0, 30): true, {}: false} {
+		page := export(t, s, ExportOptions{Format: "html", Lang: "fr", To: to, Report: exampleFacts()})
+		if got := strings.Contains(page, "leurs verdicts, états et adresses sont ceux d’aujourd’hui"); got != past {
+			t.Errorf("until %v: told %v", to, got)
+		}
+		if !strings.Contains(page, "1.0.0 · 2026-11-20") {
+			t.Error("no date of the rules")
+		}
+	}
+}
+
 func TestReportHasEveryWordTwice(t *testing.T) {
 	var words map[string]map[string]string
 	if err := json.Unmarshal(reportWords, &words); err != nil {
@@ -338,7 +355,7 @@ func exampleFacts() ReportFacts {
 		Networks:   []ReportNetwork{{Network: "10.0.0.0/22", Tried: 1022, Answered: 500, Excluded: 4, LastSweep: start, Up: true}, {Network: "10.20.0.0/24", Tried: 254, Unreachable: 254, Reason: "no route"}},
 		Sources:    []discovery.Status{{Source: "arp", Interface: "eth0", Up: false, Reason: "needs CAP_NET_RAW: the kernel's neighbour table serves instead"}},
 		NotInScope: []discovery.NotInScope{{Network: "172.17.0.0/16", Reason: "container bridge: add to networks"}},
-		Notes:      []string{"Cameras behind recorders are seen only where the recorder tells."}, RulesVersion: "2026-11-20", RegistryVersion: "oui-data 2026-11-01",
+		Notes:      []string{"Cameras behind recorders are seen only where the recorder tells."}, RulesVersion: "1.0.0", RulesDate: "2026-11-20", RegistryVersion: "oui-data 2026-11-01",
 		UnassessedChannels: 12, RecordersChannelsUnknown: 1,
 	}
 }

@@ -27,7 +27,7 @@ type ReportFacts struct {
 	NotInScope                      []discovery.NotInScope
 	Exclusions                      []discovery.Exclusion
 	Notes                           []string
-	RulesVersion                    string // of the rule files
+	RulesVersion, RulesDate         string // of the rule files, and of the newest rule
 	Rules, Makers                   int    // that they hold
 	RegistryVersion, RegistryDate   string // of the IEEE registry
 	UnassessedChannels              int
@@ -65,6 +65,7 @@ type reportView struct {
 	Lang, Site        string
 	From, To, Written time.Time
 	Whole             bool // since the beginning
+	Past              bool // the period ended before the report was written
 	Totals            []reportTotal
 	States            map[State]int
 	Cameras           int
@@ -109,6 +110,7 @@ const maxUnknownListed = 2000
 func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOptions) error {
 	v := &reportView{
 		ReportFacts: o.Report, Lang: o.Lang, Site: i.opt.Site, From: o.From, To: o.To, Whole: o.From.IsZero(), Written: i.now(),
+		Past:   o.To.Before(i.now().Add(-time.Hour)),
 		States: map[State]int{}, words: wordsOnce(),
 	}
 	if v.Lang != "fr" {
