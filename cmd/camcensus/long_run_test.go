@@ -159,7 +159,6 @@ func TestTroubleOnTheLineMakesNobodyMissingAndLeaksNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		camera = late(t, r)
-		shortMemory(t)
 		return r
 	}
 	r := play()

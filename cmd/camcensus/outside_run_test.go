@@ -44,15 +44,6 @@ func late(t *testing.T, r *lab.Running) *lab.Device {
 	return nil
 }
 
-// shortMemory makes the kernel call a silent neighbour reachable for a second,
-// not for half a minute: the neighbour source takes its word.
-func shortMemory(t *testing.T) {
-	t.Helper()
-	for _, family := range []string{"ipv4", "ipv6"} {
-		writeFile(t, "/proc/sys/net/"+family+"/neigh/cam0/base_reachable_time_ms", "1000")
-	}
-}
-
 func (a *agentProcess) firstCycle() {
 	a.t.Helper()
 	a.await("the first cycle", 2*time.Minute, func() bool {
@@ -69,7 +60,6 @@ func (a *agentProcess) flagged(verdict, state string) string {
 func TestAFlaggedDevicePluggedInIsCountedUnpluggedMissingAndNeverForgotten(t *testing.T) {
 	r := site(t, "sixty")
 	camera := late(t, r)
-	shortMemory(t)
 	a := startAgent(t, t.TempDir(), brisk)
 	a.firstCycle()
 	total := func() int {

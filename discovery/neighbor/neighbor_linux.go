@@ -43,11 +43,7 @@ func read(n netlink.Neigh) (entry, bool) {
 	if !ok || n.State&living == 0 || n.Flags&netlink.NTF_PROXY != 0 {
 		return entry{}, false
 	}
-	e := entry{index: n.LinkIndex, ip: ip.Unmap(), mac: n.HardwareAddr, confirmed: time.Duration(n.Confirmed) * tick}
-	if n.State&netlink.NUD_REACHABLE != 0 {
-		e.confirmed = 0
-	}
-	return e, true
+	return entry{index: n.LinkIndex, ip: ip.Unmap(), mac: n.HardwareAddr, confirmed: time.Duration(n.Confirmed) * tick}, true
 }
 
 // watch passes on what the kernel confirms until ctx ends. A burst of changes

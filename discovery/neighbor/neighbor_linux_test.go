@@ -111,3 +111,36 @@ func TestTableAndItsChangesAreReported(t *testing.T) {
 		t.Error("Listen did not end")
 	}
 }
+
+// TestANeighbourWasSeenWhenItProvedItself: the kernel takes one for reachable
+// long after its last word.
+func TestANeighbourWasSeenWhenItProvedItself(t *testing.T) {
+	index := veth(t)
+	all, err := discovery.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, err := discovery.NewScope(all, discovery.ScopeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire, noon := discovery.NewWire(scope, discovery.WireOptions{ListenOnly: true}), time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	source, err := Protocol.New(discovery.Env{Wire: wire.For(name), Log: zap.NewNop(), Now: func() time.Time { return noon }}, Protocol.Settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: netlink.NUD_REACHABLE,
+		IP: net.IPv4(10, 66, 0, 9), HardwareAddr: net.HardwareAddr{2, 1, 1, 1, 1, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	const silent = 300 * time.Millisecond
+	time.Sleep(silent)
+	seen := 0
+	if err := source.Ask(t.Context(), discovery.Round{}, func(s discovery.Sighting) {
+		if seen++; noon.Sub(s.Time) < silent-5*tick {
+			t.Errorf("%s was seen %s ago, and was silent for %s", s.IP, noon.Sub(s.Time), silent)
+		}
+	}); err != nil || seen != 1 {
+		t.Errorf("%d seen, %v", seen, err)
+	}
+}
