@@ -31,17 +31,8 @@ func (a *Agent) ServeSocket(ctx context.Context, h http.Handler) error {
 		return nil
 	}
 	path := filepath.Join(a.opts.StoragePath, SocketName)
-	// The store's lock is ours, so that a socket left here is a dead agent's.
-	err := os.Remove(path)
-	var l net.Listener
-	if err == nil || errors.Is(err, os.ErrNotExist) {
-		l, err = net.Listen("unix", path)
-	}
-	if err != nil {
-		// A path that is too long, a file system without sockets, a disk that
-		// is read-only: the agent can do its work without, and says so.
-		a.log.Warn("no control socket: the inventory commands that edit cannot reach this agent", zap.Error(err))
-		<-ctx.Done()
+	l := a.listenSocket(ctx, path, socketRetry)
+	if l == nil {
 		return nil
 	}
 	if err := shareSocket(path); err != nil {
@@ -58,6 +49,32 @@ func (a *Agent) ServeSocket(ctx context.Context, h http.Handler) error {
 		return fmt.Errorf("agent: control socket: %w", err)
 	}
 	return nil
+}
+
+// socketRetry is how long the agent works without a socket before it tries
+// again.
+const socketRetry = 15 * time.Second
+
+// listenSocket opens the socket. Where that cannot be (a path that is too long,
+// a file system without sockets, a disk that is read-only for a while) the agent
+// does its work without, says so, and tries again; nil at its end.
+func (a *Agent) listenSocket(ctx context.Context, path string, retry time.Duration) net.Listener {
+	for told := false; ; told = true {
+		// The store's lock is ours, so that a socket left here is a dead agent's.
+		err := os.Remove(path)
+		if err == nil || errors.Is(err, os.ErrNotExist) {
+			var l net.Listener
+			if l, err = net.Listen("unix", path); err == nil {
+				return l
+			}
+		}
+		if !told {
+			a.log.Warn("no control socket: the inventory commands that edit cannot reach this agent", zap.Error(err))
+		}
+		if !sleep(ctx, retry) {
+			return nil
+		}
+	}
 }
 
 func shareSocket(path string) error {

@@ -24,7 +24,6 @@ func (i *Inventory) Commit(id string, identity fingerprint.Identity, verdicts []
 }
 
 func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy.Verdict, now time.Time) {
-	basis := evidenceLine(id.Reasons)
 	old, oldVerdicts := e.claims, e.verdicts
 	if i.bereft(e, id) {
 		if e.people == nil || e.people.determination == nil {
@@ -39,6 +38,7 @@ func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy
 	i.claim(e, id)
 	i.judged(e, verdicts)
 	i.track(e, now)
+	basis := evidenceLine(id.Reasons, i.keepsNames(e))
 	if old.what() != e.claims.what() {
 		i.tell(e, Event{Time: now, Event: "identified", From: old.what(), To: e.claims.what(), Evidence: basis})
 		if e.tracked && basis != "" {
@@ -305,8 +305,9 @@ func (i *Inventory) joinBySerial(e *entry, now time.Time) {
 	}
 }
 
-// evidenceLine is what a judgement rests on, in one line.
-func evidenceLine(reasons []fingerprint.Reason) string {
+// evidenceLine is what a judgement rests on, in one line, with what may be a name
+// only where names are kept.
+func evidenceLine(reasons []fingerprint.Reason, names bool) string {
 	var parts []string
 	for n, r := range reasons {
 		if n == 8 {
@@ -316,7 +317,11 @@ func evidenceLine(reasons []fingerprint.Reason) string {
 		if r.Port != 0 {
 			source += ":" + strconv.Itoa(r.Port)
 		}
-		parts = append(parts, source+" "+r.Field+"="+clip(r.Value, 80)+" ["+r.Rule+"]")
+		value := clip(r.Value, 80)
+		if nameFields[r.Field] && !names {
+			value = "(not kept)"
+		}
+		parts = append(parts, source+" "+r.Field+"="+value+" ["+r.Rule+"]")
 	}
 	return strings.Join(parts, "; ")
 }

@@ -62,7 +62,16 @@ func (i *Inventory) Diff(ctx context.Context, from, to time.Time) (*Diff, error)
 		c.add(seq, event)
 	})
 	if err == nil {
-		by = i.foldMerged(by)
+		var met map[string]*Change
+		if by, met = i.foldMerged(by); len(met) > 0 {
+			err = i.eachName(ctx, time.Time{}, from, func(_ int64, device, event []byte) {
+				if c := met[string(device)]; c != nil && string(event) == "appeared" {
+					c.fresh = false
+				}
+			})
+		}
+	}
+	if err == nil {
 		err = i.fillEvents(ctx, by)
 	}
 	if err != nil {
@@ -109,10 +118,12 @@ func (c *Change) add(seq int64, event []byte) {
 }
 
 // foldMerged adds what happened to an id that was merged away to the device it
-// became part of.
-func (i *Inventory) foldMerged(by map[string]*Change) map[string]*Change {
+// became part of. It also returns the devices that are new by that alone: they
+// may have been there before.
+func (i *Inventory) foldMerged(by map[string]*Change) (all, met map[string]*Change) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
+	met = map[string]*Change{}
 	for id, c := range by {
 		e := i.find(id)
 		if e == nil || e.id == id {
@@ -126,9 +137,12 @@ func (i *Inventory) foldMerged(by map[string]*Change) map[string]*Change {
 			into.seqs = append(into.seqs, c.seqs...)
 			slices.Sort(into.seqs)
 			into.seqs = into.seqs[max(len(into.seqs)-maxChangeEvents, 0):]
+			if c.fresh && !into.fresh {
+				into.fresh, met[e.id] = true, into
+			}
 		}
 	}
-	return by
+	return by, met
 }
 
 // portray adds what is known of the device today.

@@ -183,6 +183,31 @@ func TestDiffSortsChanges(t *testing.T) {
 	}
 }
 
+// TestDiffTellsANewCameraBehindAnOldAddress: what was merely an address turns out
+// to be a camera that appeared elsewhere; a camera that was there before does
+// not become new by a merge.
+func TestDiffTellsANewCameraBehindAnOldAddress(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir()})
+	address := s.see("10.9.0.5", "").Device
+	s.clock.pass(day)
+	old := s.see("10.0.0.1", macA).Device
+	s.camera(old, policy.Banned)
+	s.clock.pass(day)
+	from := s.clock.now()
+	for hw, into := range map[string]string{macB: address, macC: old} {
+		fresh := s.see("", hw).Device
+		s.camera(fresh, policy.Banned)
+		if kept, err := s.Merge(into, fresh, "r", "alice"); err != nil || kept != into {
+			t.Fatal(kept, err)
+		}
+	}
+	s.clock.pass(day)
+	d, err := s.Diff(t.Context(), from, time.Time{})
+	if err != nil || len(d.New) != 1 || d.New[0].Device != address || len(d.Changed) != 1 || d.Changed[0].Device != old {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 func TestAssetListIsMatched(t *testing.T) {
 	s := newSite(t, Options{})
 	a := s.see("10.0.0.1", macA).Device

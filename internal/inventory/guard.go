@@ -158,22 +158,25 @@ func (s *store) rescue(why error) error {
 	return nil
 }
 
-// keepLock takes the lock again where its file was deleted too. Another agent
-// may have been quicker: it has the directory then.
+// keepLock takes the lock again where its file was deleted too, or could not be
+// made before. Another agent may have been quicker: it has the directory then.
 func (s *store) keepLock() error {
 	dir := filepath.Dir(s.path)
 	held, err := s.lock.Stat()
 	if err != nil {
 		return err
 	}
-	if st, err := os.Stat(filepath.Join(dir, LockName)); err == nil && os.SameFile(st, held) {
-		return nil
-	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	lock, err := takeLock(dir)
+	lock, err := openLock(dir)
 	if err != nil {
+		return err
+	}
+	if st, err := lock.Stat(); err == nil && os.SameFile(st, held) {
+		return lock.Close()
+	}
+	if err := holdLock(lock); err != nil {
 		return err
 	}
 	s.lock.Close()

@@ -39,8 +39,13 @@ func TestNamesOfPhonesAreNotKept(t *testing.T) {
 			p, c, k := s.Observe(phone).Device, s.Observe(pc).Device, s.Observe(camera).Device
 			s.Commit(p, fingerprint.Identity{Class: fingerprint.ClassUnknown}, []policy.Verdict{{Policy: "x", Verdict: policy.Unclassified}}, start)
 			s.Commit(c, fingerprint.Identity{Class: fingerprint.ClassOther, Manufacturer: "Intel"}, []policy.Verdict{{Policy: "x", Verdict: policy.OutOfScope}}, start)
-			s.camera(k, policy.Banned)
+			s.Commit(k, fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera, Reasons: []fingerprint.Reason{
+				{Source: "dhcp", Field: "hostname", Value: "lobby-cam", Rule: "hikvision/name", Text: "Seen: its name, “lobby-cam”. It is a camera."},
+			}}, []policy.Verdict{{Policy: "x", Verdict: policy.Banned}}, start)
 			s.end(lan)
+			if want == "" {
+				s.leavesNoName("lobby-cam")
+			}
 			for _, id := range []string{p, c} {
 				if d := s.device(id); len(d.Hostnames) > 0 {
 					t.Errorf("%v", d.Hostnames)

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -191,6 +193,9 @@ func (s *store) reconnect() error {
 	if s.write != nil {
 		return nil
 	}
+	if err := s.keepLock(); err != nil {
+		return err
+	}
 	s.inv.mu.Lock()
 	defer s.inv.mu.Unlock()
 	born := s.inv.created
@@ -269,28 +274,46 @@ func (s *store) disconnect() {
 
 // takeLock keeps a second agent away. The file names the process that has it.
 func takeLock(dir string) (*os.File, error) {
-	path := filepath.Join(dir, LockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
-	if err != nil {
-		f, err = os.Open(path) // a read-only disk: the lock of an earlier run serves
-	}
+	f, err := openLock(dir)
 	if err != nil {
 		return nil, err
 	}
+	return f, holdLock(f)
+}
+
+// openLock opens the file that is locked. On a read-only disk that of an earlier
+// run serves, or the directory itself.
+func openLock(dir string) (*os.File, error) {
+	path := filepath.Join(dir, LockName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err == nil {
+		return f, nil
+	}
+	if old, there := os.Open(path); there == nil {
+		return old, nil
+	}
+	if errors.Is(err, syscall.EROFS) {
+		return os.Open(dir)
+	}
+	return nil, err
+}
+
+// holdLock locks the file, or closes it.
+func holdLock(f *os.File) error {
 	busy, err := lockFile(f)
 	if busy {
 		holder := make([]byte, 32)
 		n, _ := f.ReadAt(holder, 0)
 		f.Close()
-		return nil, fmt.Errorf("%w (process %s): stop it, or edit through its socket", ErrLocked, strings.TrimSpace(string(holder[:n])))
+		return fmt.Errorf("%w (process %s): stop it, or edit through its socket", ErrLocked, cmp.Or(strings.TrimSpace(string(holder[:n])), "unknown"))
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	f.Truncate(0)
 	f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return f, nil
+	return nil
 }
 
 // setAside puts a corrupt file where nobody writes and an expert may read.
