@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -36,14 +37,13 @@ func newMetricsHandler(agent Agent, cache *sumCache, log *zap.Logger) (http.Hand
 		}
 	}
 	o := promhttp.HandlerOpts{
-		ErrorLog: zap.NewStdLog(log), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapesInFlight,
-		Timeout: scrapeTimeout, DisableCompression: true,
+		ErrorLog: zap.NewStdLog(log), ErrorHandling: promhttp.ContinueOnError, Timeout: scrapeTimeout, DisableCompression: true,
 	}
 	series := &deviceSeries{agent, cache}
 	text := promhttp.HandlerFor(registry, o)
 	o.DisableCompression = false
 	other := promhttp.HandlerFor(prometheus.Gatherers{registry, series}, o)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return scrapes(func(w http.ResponseWriter, r *http.Request) {
 		if expfmt.NegotiateAccept(r.Header, expfmt.DefaultAcceptedFormats()...).FormatType() != expfmt.TypeTextPlain {
 			other.ServeHTTP(w, r)
 			return
@@ -55,6 +55,24 @@ func newMetricsHandler(agent Agent, cache *sumCache, log *zap.Logger) (http.Hand
 		}
 		out.close()
 	}), nil
+}
+
+// scrapes lets so many scrapes at a time be written, each within its time,
+// until the client has it all.
+func scrapes(serve http.HandlerFunc) http.Handler {
+	slots := make(chan struct{}, maxScrapesInFlight)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
+			w.Header().Set("Retry-After", "1")
+			fail(w, http.StatusServiceUnavailable, "busy", fmt.Sprintf("%d scrapes are under way", maxScrapesInFlight))
+			return
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * scrapeTimeout)) // not every writer has one
+		serve(w, r)
+	})
 }
 
 // collector turns the agent's snapshot into const metrics at scrape time, so

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -169,6 +170,46 @@ func TestScrapeHasTheSameSizeForTenTimesTheDevices(t *testing.T) {
 	if sizes[0] != sizes[1] {
 		t.Errorf("%d series with 10,000 devices, %d with 100,000", sizes[0], sizes[1])
 	}
+}
+
+// stalled is a client that takes nothing for a while.
+type stalled struct {
+	*httptest.ResponseRecorder
+	begun, goOn chan struct{}
+}
+
+func (s stalled) Write(b []byte) (int, error) {
+	select {
+	case s.begun <- struct{}{}:
+		<-s.goOn
+	case <-s.goOn:
+	}
+	return s.ResponseRecorder.Write(b)
+}
+
+// TestSoManyScrapesAtATime: one that is still being written counts, the series
+// of single devices included.
+func TestSoManyScrapesAtATime(t *testing.T) {
+	x := newTestExporter(t, newTestAgent())
+	s := stalled{begun: make(chan struct{}), goOn: make(chan struct{})}
+	var clients sync.WaitGroup
+	for range maxScrapesInFlight {
+		c := s
+		c.ResponseRecorder = httptest.NewRecorder()
+		clients.Go(func() {
+			x.ServeHTTP(c, httptest.NewRequest("GET", "/metrics", nil))
+			if c.Code != 200 || !strings.Contains(c.Body.String(), "camcensus_device_info{") {
+				t.Errorf("a slow client got %d %.200s", c.Code, c.Body)
+			}
+		})
+		<-s.begun
+	}
+	if w := request(x, "GET", "/metrics", ""); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one more scrape got %d", w.Code)
+	}
+	close(s.goOn)
+	clients.Wait()
+	scrape(t, x)
 }
 
 // many walks over devices of a slice.
