@@ -61,6 +61,9 @@ func (d *deviceSeries) write(w io.Writer) error {
 	l.times(nameDeviceLastSeen, func(d *inventory.Device) time.Time { return d.LastSeen })
 	l.times(nameDeviceReturned, func(d *inventory.Device) time.Time { return d.Returned })
 	l.family(nameExceptionExpiry, func(d *inventory.Device) {
+		if len(d.Exceptions) == 0 {
+			return
+		}
 		latest := make(map[string]time.Time, len(d.Exceptions))
 		for i := range d.Exceptions {
 			if x := &d.Exceptions[i]; x.Expires.After(latest[x.Policy]) {
