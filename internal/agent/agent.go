@@ -68,6 +68,7 @@ type Agent struct {
 	pause    *pauseState
 	stream   *broadcaster
 	keeper   *keeper
+	tidied   atomic.Uint64 // what was ever allocated when memory was last given back
 
 	ready    atomic.Bool
 	reload   reloadState

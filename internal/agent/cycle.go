@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"syscall"
@@ -45,32 +44,21 @@ func (a *Agent) cycles(ctx context.Context) error {
 	return nil
 }
 
-// smallGCPercent is for many devices, where what they need is most of the heap
-// and a collection of it is cheaper than the room it would grow into.
-const (
-	smallGCPercent = 20
-	largeSite      = 5000 // devices
-)
-
-// keepSmall gives back memory that was used for a while.
-func (a *Agent) keepSmall() {
-	if a.inventory.Len() >= largeSite && a.opts.StoragePath != "" {
-		debug.SetGCPercent(smallGCPercent)
-	}
-	debug.FreeOSMemory()
-}
-
 // await returns at the given time, on a rescan, or when silence ends.
 func (a *Agent) await(ctx context.Context, next time.Time) {
 	wasSilent := a.silent()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	untidy := time.NewTicker(tidyEvery)
+	defer untidy.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-a.rescan:
 			return
+		case <-untidy.C:
+			a.tidy()
 		case <-tick.C:
 			if a.now().After(next) || (wasSilent && !a.silent()) {
 				return

@@ -31,8 +31,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { a.dailyHead(ctx); return nil })
 	g.Go(func() error {
+		a.keepSmall() // loading left much behind,
 		a.inventory.RejudgeUnless(a.judgedBy())
-		a.keepSmall() // loading and judging leave much behind
+		a.keepSmall() // as judging does
 		return nil
 	})
 	g.Go(func() error { a.expireExceptions(ctx); return nil })

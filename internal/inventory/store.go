@@ -237,9 +237,10 @@ func (s *store) connect(ctx context.Context) error {
 }
 
 func openReader(path, more string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"+more))
+	db, err := sql.Open("sqlite", dsn(path, "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=cache_size(-1000)"+more))
 	if err == nil {
 		db.SetMaxOpenConns(3)
+		db.SetConnMaxIdleTime(time.Minute) // each keeps a cache
 	}
 	return db, err
 }
