@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -186,17 +187,30 @@ func TestWsddIsFoundAsAComputer(t *testing.T) {
 	t.Fatalf("not found: %s", raws(found))
 }
 
-func TestMinidlnaIsFoundBySSDP(t *testing.T) {
+func TestMediaServersAreFoundBySSDP(t *testing.T) {
 	far := newFarSide(t)
 	plug(t, far, "cam0", "10.77.0.1/24", "10.77.0.82/24")
 	dir := t.TempDir()
 	conf := write(t, filepath.Join(dir, "minidlna.conf"), "port=8200\nnetwork_interface=cam0f\nmedia_dir="+dir+"\ndb_dir="+dir+"/db\nlog_dir="+dir+"\nfriendly_name=lab\n")
 	far.start(t, "minidlnad", "-S", "-f", conf, "-P", filepath.Join(dir, "pid"))
-	found := until(t, protocol(t, "ssdp"), newWire(t), func(c *catch) bool { return len(c.of("ssdp", "10.77.0.82")) > 0 })
-	for _, s := range found.of("ssdp", "10.77.0.82") {
-		if strings.Contains(string(s.Raw), "MiniDLNA") && strings.Contains(string(s.Raw), "http://10.77.0.82:8200/") {
-			return
+	home := t.TempDir()
+	media := filepath.Dir(write(t, filepath.Join(home, "media", "read.me"), "no film\n"))
+	write(t, filepath.Join(home, ".config", "rygel.conf"), "[general]\nupnp-enabled=true\ninterface=cam0f\nport=8201\n[MediaExport]\nenabled=true\ntitle=lab\nuris="+media+"\n")
+	// There is no desktop session, and none is looked for.
+	far.start(t, "env", "HOME="+home, "XDG_RUNTIME_DIR="+home, "GSETTINGS_BACKEND=memory",
+		"DBUS_SESSION_BUS_ADDRESS=disabled:", "DBUS_SYSTEM_BUS_ADDRESS=disabled:", "rygel")
+	missing := func(c *catch) (names []string) {
+		for name, location := range map[string]string{"MiniDLNA/": "http://10.77.0.82:8200/", "GUPnP/": "http://10.77.0.82:8201/"} {
+			if !slices.ContainsFunc(c.of("ssdp", "10.77.0.82"), func(s discovery.Sighting) bool {
+				return strings.Contains(string(s.Raw), name) && strings.Contains(string(s.Raw), location)
+			}) {
+				names = append(names, name)
+			}
 		}
+		return names
 	}
-	t.Fatalf("not found: %s", raws(found))
+	found := until(t, protocol(t, "ssdp"), newWire(t), func(c *catch) bool { return missing(c) == nil })
+	if names := missing(found); names != nil {
+		t.Fatalf("%v not found: %s", names, raws(found))
+	}
 }
