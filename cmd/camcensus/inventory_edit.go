@@ -158,7 +158,7 @@ func addExcept(c *kingpin.CmdClause, add adder) {
 	reason := except.Flag("reason", "Why.").Required().String()
 	expires := except.Flag("expires", "Last day (YYYY-MM-DD, by UTC), or a time (RFC 3339).").Required().String()
 	add(except, func(id string) (edit, error) {
-		until, err := lastMoment(*expires)
+		until, err := moment(*expires, 24*time.Hour-time.Second)
 		if err != nil {
 			return edit{}, err
 		}
@@ -232,15 +232,6 @@ func addAnnotate(c *kingpin.CmdClause, add adder) {
 	})
 }
 
-// lastMoment reads a last day, or an instant. The day is that of the report and
-// of the page's form.
-func lastMoment(s string) (time.Time, error) {
-	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return day.AddDate(0, 0, 1).Add(-time.Second), nil
-	}
-	return moment(s, 0)
-}
-
 // annotation is a text flag that knows whether it was given.
 type annotation struct{ text *string }
 
@@ -267,7 +258,7 @@ func addDetermine(c *kingpin.CmdClause, add adder) {
 	determine := c.Command("determine", "Note a person's finding on who made a device. It decides.")
 	maker := determine.Flag("manufacturer", "Who made it.").String()
 	basis := determine.Flag("basis", "What the finding rests on.").Enum("label", "document", "maker_letter", "inspection")
-	date := determine.Flag("date", "Day of the finding (YYYY-MM-DD; default: today).").String()
+	date := determine.Flag("date", "Day of the finding (YYYY-MM-DD by UTC; default: today).").String()
 	note := determine.Flag("note", "What was read or found.").String()
 	withdraw := determine.Flag("withdraw", "Withdraw the finding.").Bool()
 	add(determine, func(id string) (edit, error) {

@@ -22,8 +22,8 @@ import (
 type span struct{ from, to string }
 
 func (p *span) add(c *kingpin.CmdClause) {
-	c.Flag("from", "Begin of the period (YYYY-MM-DD or RFC 3339).").StringVar(&p.from)
-	c.Flag("to", "End of the period (YYYY-MM-DD, that day included, or RFC 3339).").StringVar(&p.to)
+	c.Flag("from", "Begin of the period (YYYY-MM-DD by UTC, or RFC 3339).").StringVar(&p.from)
+	c.Flag("to", "End of the period (YYYY-MM-DD by UTC, that day included, or RFC 3339).").StringVar(&p.to)
 }
 
 func (p *span) times() (from, to time.Time, err error) {
@@ -34,12 +34,13 @@ func (p *span) times() (from, to time.Time, err error) {
 	return from, to, err
 }
 
-// moment reads a day or an instant; a day stands for its begin plus add.
+// moment reads a day or an instant; a day stands for its begin plus add. Days are
+// UTC's, as in the report and on the page.
 func moment(s string, add time.Duration) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, s, time.Local); err == nil {
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
 		return t.Add(add), nil
 	}
 	t, err := time.Parse(time.RFC3339, s)

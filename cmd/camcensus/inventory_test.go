@@ -63,16 +63,29 @@ func TestEventsTellTheirEvidence(t *testing.T) {
 	}
 }
 
-// TestADayOfExpiryIsTheLast: an exception until a day holds on that day, and the
-// report names that day.
-func TestADayOfExpiryIsTheLast(t *testing.T) {
-	for text, want := range map[string]string{"2027-06-30": "2027-06-30T23:59:59Z", "2027-06-30T08:00:00+02:00": "2027-06-30T08:00:00+02:00"} {
-		if got, err := lastMoment(text); err != nil || got.Format(time.RFC3339) != want {
-			t.Errorf("%s: %s, %v; want %s", text, got, err, want)
+// TestDaysAreUTCs: a day that is named on the command line is the one that the
+// report names, wherever the machine stands.
+func TestDaysAreUTCs(t *testing.T) {
+	t.Setenv("TZ", "Pacific/Kiritimati")
+	dir, id := stored(t)
+	run := func(args ...string) {
+		t.Helper()
+		if res := camcensus(t, nil, append([]string{"inventory", "--storage.path", dir}, args...)...); res.status != 0 {
+			t.Fatal(res.err)
 		}
 	}
-	if _, err := lastMoment("soon"); err == nil {
-		t.Error("soon is no day")
+	run("except", id, "--policy", "ca-hikvision-2025", "--owner", "o", "--reason", "r", "--expires", "2037-06-30")
+	run("determine", id, "--manufacturer", "Axis", "--basis", "label", "--date", "2026-11-01")
+	page := filepath.Join(dir, "report.html")
+	run("export", "--format", "html", "--from", "2026-10-01", "--to", "2036-12-31", "--output", page)
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">2037-06-30<", ">2026-11-01<", "2026-10-01 to 2036-12-31"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s", want)
+		}
 	}
 }
 
