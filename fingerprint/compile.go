@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // none stands for no maker.
@@ -56,7 +57,8 @@ type rule struct {
 	grade    strength
 	group    groupAt
 	means    string
-	label    bool // rests only on a label that a seller sets: a brand, not a maker
+	label    bool  // rests only on a label that a seller sets: a brand, not a maker
+	own      uint8 // the row of ownNames it stands for, from 1; 0: none
 	all      uint16
 	veto     uint16
 	match    []*clause
@@ -135,6 +137,8 @@ func compile(files []*ruleFile) (*Ruleset, []error) {
 	c.groups()
 	c.brands()
 	c.rules()
+	c.ownNames()
+	slices.SortStableFunc(c.set.rules, func(a, b *rule) int { return strings.Compare(a.id, b.id) })
 	if len(c.faults) > 0 {
 		return c.set, c.faults
 	}
@@ -283,7 +287,6 @@ func (c *compiler) rules() {
 			c.set.rules = append(c.set.rules, r)
 		}
 	}
-	slices.SortStableFunc(c.set.rules, func(a, b *rule) int { return strings.Compare(a.id, b.id) })
 }
 
 func (c *compiler) rule(f *ruleFile, entry *ruleEntry) *rule {
@@ -404,6 +407,7 @@ func aliasKind(kind string) string {
 type index struct {
 	kinds   map[string]map[string]*fieldIndex
 	clauses []*clause
+	names   map[string][]*clause // on makers' own names, by headOf
 }
 
 // fieldIndex holds the clauses of one field.
@@ -411,16 +415,21 @@ type fieldIndex struct {
 	always   []*clause   // no literal rules these out
 	literals [][]*clause // by the automaton's literal
 	search   *automaton  // nil when no clause has a literal
+	own      uint8       // the row of ownNames that reads it, from 1; 0: none
 }
 
 func newIndex(rules []*rule) *index {
-	x := &index{kinds: map[string]map[string]*fieldIndex{}}
+	x := &index{kinds: map[string]map[string]*fieldIndex{}, names: map[string][]*clause{}}
 	texts := map[*fieldIndex]map[string]int{}
 	order := map[*fieldIndex][]string{}
 	for _, r := range rules {
 		for _, k := range r.match {
 			k.number = int32(len(x.clauses))
 			x.clauses = append(x.clauses, k)
+			if r.own > 0 {
+				x.name(k)
+				continue
+			}
 			for _, field := range k.fields {
 				f := x.field(field)
 				if k.pattern.required == nil {
@@ -451,6 +460,23 @@ func newIndex(rules []*rule) *index {
 		}
 	}
 	return x
+}
+
+// name puts a clause on a maker's name under every head that the name may
+// have.
+func (x *index) name(k *clause) {
+	for _, field := range k.fields {
+		x.field(field).own = k.rule.own
+	}
+	var joined string
+	for word := range strings.FieldsFuncSeq(k.pattern.text, func(r rune) bool { return r < utf8.RuneSelf && joins(byte(r)) }) {
+		joined += word
+		var buf [maxHead]byte
+		head := headOf(joined, &buf)
+		if len(head) > 0 && !slices.Contains(x.names[string(head)], k) {
+			x.names[string(head)] = append(x.names[string(head)], k)
+		}
+	}
 }
 
 func (x *index) field(name string) *fieldIndex {

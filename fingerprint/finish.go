@@ -158,15 +158,19 @@ func (s *state) reasons(id *Identity) {
 
 // shown tells whether the firing is a reason of its own: it names a maker, a
 // brand or a class, its answer counts, and no earlier one says the same of an
-// answer of the same kind.
+// answer of the same kind. That a maker's own name stands in a field is none
+// where a rule of its file says more of it.
 func (s *state) shown(i int) bool {
 	f := &s.fired[i]
 	if s.answers[f.answer].void || f.rule.maker == none && f.rule.brand == "" && f.rule.class == "" {
 		return false
 	}
-	for j := range i {
+	for j := range s.fired {
 		g := &s.fired[j]
-		if g.rule == f.rule && !s.answers[g.answer].void && s.answers[g.answer].source == s.answers[f.answer].source {
+		if f.rule.own > 0 && g.ev == f.ev && g.rule != f.rule && g.rule.maker == f.rule.maker {
+			return false
+		}
+		if j < i && g.rule == f.rule && !s.answers[g.answer].void && s.answers[g.answer].source == s.answers[f.answer].source {
 			return false
 		}
 	}

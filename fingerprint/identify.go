@@ -147,6 +147,14 @@ func (s *state) readValue(f *fieldIndex, i int32) {
 	for _, k := range f.always {
 		s.try(k, value, i)
 	}
+	if f.own > 0 {
+		var buf [maxHead]byte
+		for _, k := range s.set.index.names[string(headOf(value, &buf))] {
+			if k.rule.own == f.own {
+				s.try(k, value, i)
+			}
+		}
+	}
 	if f.search == nil {
 		return
 	}

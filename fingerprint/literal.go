@@ -40,6 +40,7 @@ const (
 	contains         // text
 	anything         // . or .+ : any text that is not empty
 	whole            // ^(.+)$ or (.+): any text, captured
+	named            // a name at the head, see namePattern
 )
 
 func compilePattern(text string) (*pattern, error) {
@@ -57,6 +58,48 @@ func compilePattern(text string) (*pattern, error) {
 	}
 	return p, nil
 }
+
+// namePattern is the pattern of a text that begins with a name, whole and
+// however its words are joined.
+func namePattern(name string) *pattern {
+	return &pattern{shape: named, text: strings.ToLower(name)}
+}
+
+// maxHead bounds the head under which a name is found.
+const maxHead = 16
+
+// headOf writes the letters and digits at the head of a text into buf, in
+// lower case.
+func headOf(text string, buf *[maxHead]byte) []byte {
+	n := 0
+	for n < len(text) && n < maxHead && isWord(lowerByte[text[n]]) {
+		buf[n] = lowerByte[text[n]]
+		n++
+	}
+	return buf[:n]
+}
+
+// bearsName tells whether value begins with a name in lower case.
+func bearsName(value, name string) bool {
+	at := 0
+	for i := range len(name) {
+		switch {
+		case joins(name[i]):
+			if at < len(value) && joins(value[at]) {
+				at++
+			}
+		case at >= len(value) || lowerByte[value[at]] != name[i]:
+			return false
+		default:
+			at++
+		}
+	}
+	return at == len(value) || !isWord(lowerByte[value[at]])
+}
+
+func isWord(lower byte) bool { return lower >= 'a' && lower <= 'z' || lower >= '0' && lower <= '9' }
+
+func joins(b byte) bool { return b == ' ' || b == '-' || b == '_' }
 
 // shapeOf recognises the patterns that need no expression engine.
 func shapeOf(tree *syntax.Regexp, text string) (shape, string) {
@@ -109,6 +152,8 @@ func (p *pattern) match(value string) bool {
 		return true // the literal index found it
 	case anything, whole:
 		return value != ""
+	case named:
+		return bearsName(value, p.text)
 	}
 	return p.expression().MatchString(value)
 }

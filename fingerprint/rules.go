@@ -26,6 +26,8 @@ import (
 //	                                  # nothing until something else says camera; other: it makes none
 //	mainly: recorder                  # optional: the class of a device of this maker that shows no sign of its
 //	                                  # kind; camera where makes is cameras
+//	common: true                      # optional: its name is a common word or that of programs which run
+//	                                  # anywhere: a field that begins with it says nothing by itself
 //	registrants:                      # optional: IEEE registrants exactly as registered, never a substring
 //	  - Hangzhou Hikvision Digital Technology Co.,Ltd.
 //	brands:                           # optional: labels under which its devices are sold

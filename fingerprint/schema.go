@@ -21,6 +21,7 @@ type ruleFile struct {
 	Group       groupEntry  `yaml:"group"`
 	Makes       string      `yaml:"makes"`
 	Mainly      Class       `yaml:"mainly"`
+	Common      bool        `yaml:"common"`
 	Registrants []string    `yaml:"registrants"`
 	Brands      []brandRow  `yaml:"brands"`
 	Model       []respell   `yaml:"model"`
