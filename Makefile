@@ -12,7 +12,7 @@ BUILD   := $(PLAIN) $(GO) build -ldflags '$(LDFLAGS)'
 CROSS   := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64
 FUZZTIME ?= 5000x
 
-.PHONY: help build cross test packages format vet static race outside fuzz kill clock bench demo generate clean
+.PHONY: help build cross test packages format vet static race outside fuzz kill clock big bench demo generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -67,6 +67,9 @@ kill: ## the inventory under load, killed 500 times (make test: 24 times)
 
 clock: ## a day of cycles, and clocks set forward and back (takes half an hour)
 	@.ci/clock
+
+big: ## an agent with 10,000 and 100,000 devices: ready, memory, pages and lists
+	@.ci/big
 
 bench: ## beside the peers, in one run
 	@.ci/bench

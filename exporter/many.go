@@ -20,6 +20,9 @@ type Many interface {
 	EachAt(show func(*inventory.Device, *inventory.Where) bool)
 	// Plain finds one device, without its reasons.
 	Plain(id string) (inventory.Device, bool)
+	// Details shows those of the devices that are there, with their reasons,
+	// until show fails.
+	Details(ids []string, show func(*inventory.Device) error) error
 }
 
 func (s *Snapshot) changes() uint64 {
@@ -99,18 +102,7 @@ func (x *Exporter) pageOfMany(m Many, f *filter, limit int, after string) device
 		l.next = base64.RawURLEncoding.EncodeToString([]byte(ids[limit-1]))
 		ids = ids[:limit]
 	}
-	l.each = func(show func(*inventory.Device) error) error {
-		for _, id := range ids {
-			d, ok := x.agent.Device(id)
-			if !ok {
-				continue // merged or expired meanwhile
-			}
-			if err := show(&d); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+	l.each = func(show func(*inventory.Device) error) error { return m.Details(ids, show) }
 	return l
 }
 

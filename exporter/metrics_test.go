@@ -257,6 +257,17 @@ func (m many) Plain(id string) (inventory.Device, bool) {
 	return inventory.Device{}, false
 }
 
+func (m many) Details(ids []string, show func(*inventory.Device) error) error {
+	for _, id := range ids {
+		if d, ok := m.Plain(id); ok {
+			if err := show(&d); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // TestManyDevicesAreShownAsFew holds each answer over devices that are walked
 // against the one over the same devices in a slice.
 func TestManyDevicesAreShownAsFew(t *testing.T) {

@@ -3,8 +3,8 @@ package inventory
 import (
 	"bytes"
 	"cmp"
-	"compress/flate"
 	"fmt"
+	"github.com/klauspost/compress/flate"
 	"io"
 	"sync"
 	"time"

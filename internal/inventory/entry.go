@@ -119,10 +119,16 @@ func (e *entry) hold() *held {
 
 // dropCold lets go of decoded and packed evidence.
 func (e *entry) dropCold() {
-	if e.shown == nil {
-		e.held = nothingHeld
-	} else {
+	if e.held != nothingHeld {
 		e.held = &held{shown: e.shown}
+		e.letGo()
+	}
+}
+
+// letGo gives the device's own value up where nothing is at hand.
+func (e *entry) letGo() {
+	if h := e.held; h.cold == nil && h.shown == nil && h.packed == nil {
+		e.held = nothingHeld
 	}
 }
 

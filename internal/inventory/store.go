@@ -36,9 +36,9 @@ type store struct {
 	write *sql.DB // one connection
 	read  *sql.DB // read-only
 
-	evidence *sql.Stmt // of prepared; goes when that is closed
-	prepared *sql.DB
-	way      string // how read is opened while nothing can be written
+	evidence, evidences *sql.Stmt // of prepared; they go when that is closed
+	prepared            *sql.DB
+	way                 string // how read is opened while nothing can be written
 
 	pending  pending
 	wake     chan struct{}
@@ -403,12 +403,15 @@ func (s *store) cold(no int64) []byte {
 	return form
 }
 
-// prepare readies the one query that is asked a thousand times for one page.
+// prepare readies the queries that pages ask again and again.
 func (s *store) prepare() (err error) {
 	if s.prepared == s.read {
 		return nil
 	}
-	if s.evidence, err = s.read.Prepare("SELECT form FROM evidence WHERE no = ?"); err == nil {
+	if s.evidence, err = s.read.Prepare("SELECT form FROM evidence WHERE no = ?"); err != nil {
+		return err
+	}
+	if s.evidences, err = s.read.Prepare(selectEvidences); err == nil {
 		s.prepared = s.read
 	}
 	return err
