@@ -290,7 +290,7 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity, texts []stri
 // recorder that were asked by different protocols.
 func (i *Inventory) joinBySerial(e *entry, now time.Time) {
 	serial := normalSerial(e.serial)
-	if serial == "" {
+	if serial == "" || e.unsteady {
 		return
 	}
 	k := makeKey(keyMaker, strings.ToLower(e.claims.manufacturer), serial)

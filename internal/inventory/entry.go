@@ -36,6 +36,7 @@ type entry struct {
 	missed    uint8
 	sibling   bool // shares its address with another device, rightly
 	tracked   bool // something suggested a camera: its history is in the chain
+	unsteady  bool // names itself anew each time
 	warm      bool // in Inventory.warm
 	dirty     bool // the small part awaits the writer
 	coldDirty bool

@@ -76,10 +76,11 @@ type Inventory struct {
 	atIP    byAddress
 	alsoAt  map[netip.Addr][]*entry // further devices at an address
 	shared  map[string]bool         // identities that several devices show: no identity
-	apart   map[[2]string]bool      // pairs a person split: never merged by themselves
-	undo    map[string]*merged      // by the id that was merged away
-	words   map[string]string       // interned short strings
-	warm    []*entry                // entries whose evidence is decoded, oldest first
+	heirs   map[netip.Addr]*heirs
+	apart   map[[2]string]bool // pairs a person split: never merged by themselves
+	undo    map[string]*merged // by the id that was merged away
+	words   map[string]string  // interned short strings
+	warm    []*entry           // entries whose evidence is decoded, oldest first
 	records recent
 
 	// Values that many devices have in common, by their stored form.
@@ -170,6 +171,7 @@ func (i *Inventory) reset() {
 	i.alsoAt = map[netip.Addr][]*entry{}
 	i.shared = map[string]bool{}
 	i.apart = map[[2]string]bool{}
+	i.heirs = map[netip.Addr]*heirs{}
 	i.undo = map[string]*merged{}
 	i.words = map[string]string{}
 	i.places = map[where]*where{}

@@ -113,9 +113,13 @@ func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, boo
 		return nil, false
 	case here == nil:
 		return i.create(o, ids, false), true
+	case here.conflict == samePort && i.unsteady(here.entry, o.IP, o.Time.UnixNano()):
+		ids.keys, ids.payload, ids.cert = nil, nil, 0 // it is known by none of them
+		return here.entry, false
 	case here.conflict == samePort:
 		fresh := i.create(o, ids, false)
 		i.handOver(here.entry, fresh, o)
+		i.follow(here.entry, fresh, o.IP, o.Time.UnixNano())
 		return fresh, true
 	case here.conflict == otherPort, o.Behind && !i.speaksOn(here.entry, here.entry.liveAt(o.IP), o):
 		fresh := i.create(o, ids, false)
