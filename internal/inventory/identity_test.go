@@ -238,6 +238,29 @@ func TestOneMACWithManyAddressesIsNoIdentity(t *testing.T) {
 	}
 }
 
+// TestAHostHeardBesideItsGatewaysFramesIsOneDevice: a socket hears what a router
+// passes on, and a tap shows the router's MAC for it.
+func TestAHostHeardBesideItsGatewaysFramesIsOneDevice(t *testing.T) {
+	for name, order := range map[string][]string{"the socket first": {"", macC}, "the frame first": {macC, ""}, "the socket again": {"", macC, ""}} {
+		s := newSite(t, Options{})
+		for _, hw := range order {
+			for n := range 8 {
+				own := fmt.Sprintf("ac:cc:8e:00:00:%02x", n)
+				s.see(fmt.Sprintf("10.79.0.%d", 20+n), hw, ev("mdns", 5353, "mac", own, "host", "axis-"+own)...)
+				s.clock.pass(time.Millisecond)
+			}
+		}
+		if len(s.Devices()) != 8 {
+			t.Errorf("%s: %d devices, there are 8", name, len(s.Devices()))
+		}
+		for _, d := range s.Devices() {
+			if len(d.IPs) != 1 || len(d.MACs) != 1 || strings.Count(s.values(d.ID), "axis-") != strings.Count(s.values(d.ID), "axis-"+d.MACs[0]) {
+				t.Errorf("%s: %v %v %q", name, d.IPs, d.MACs, s.values(d.ID))
+			}
+		}
+	}
+}
+
 func TestVirtualMACIsNoIdentity(t *testing.T) {
 	s := newSite(t, Options{})
 	s.see("10.0.0.1", "00:00:5e:00:01:0a")

@@ -299,23 +299,46 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) (here *entry, s
 	delete(i.macs, mac)
 	e.macs = slices.DeleteFunc(slices.Clone(e.macs), func(m hwaddr) bool { return m == mac })
 	slices.SortFunc(at, func(a, b binding) int { return a.ip.Compare(b.ip) })
+	lost := i.displaced(e, at)
+	own := max(0, slices.IndexFunc(at, func(b binding) bool { return lost[b.ip] == nil }))
+	owners := make([]*entry, len(at))
+	for n, b := range at {
+		owners[n] = e
+		if n != own {
+			owners[n] = i.splitOff(e, b)
+			split = append(split, SplitOff{From: e.id, To: owners[n].id, IP: b.ip})
+		}
+		if held := owners[n].liveAt(b.ip); held != nil {
+			held.mac = hwaddr{}
+		}
+	}
 	here = e
 	for n, b := range at {
-		owner := e
-		if n > 0 {
-			owner = i.splitOff(e, b)
-			split = append(split, SplitOff{From: e.id, To: owner.id, IP: b.ip})
-		}
-		if own := owner.liveAt(b.ip); own != nil {
-			own.mac = hwaddr{}
+		if x := lost[b.ip]; x != nil && !i.apart[pair(x.id, owners[n].id)] {
+			owners[n] = i.merge(x, owners[n], i.now(), "", "address "+b.ip.String()+" was its own before a gateway's MAC was seen there")
 		}
 		if b.ip == ip {
-			here = owner
+			here = owners[n]
 		}
 	}
 	e.marks = nil
 	i.touch(e)
 	return here, split
+}
+
+// displaced are the devices that were known by the addresses of a gateway's
+// hosts, without a MAC, until its MAC was seen there in this cycle.
+func (i *Inventory) displaced(gateway *entry, at []binding) map[netip.Addr]*entry {
+	lost := map[netip.Addr]*entry{}
+	for _, x := range i.sorted() {
+		for _, b := range x.bindings {
+			if x != gateway && !b.live && b.mac.zero() && b.last >= i.cycleStart.UnixNano() &&
+				slices.ContainsFunc(at, func(o binding) bool { return o.ip == b.ip }) {
+				lost[b.ip] = x
+			}
+		}
+	}
+	return lost
 }
 
 // splitOff makes a device of one binding.
