@@ -232,6 +232,9 @@ func (i *Inventory) contradiction(e *entry, b *binding, o *Observation, ids *ide
 			if ev.Field == "sha256" && !ids.mac.zero() {
 				continue // one host may well have two certificates
 			}
+			if ev.Field == "mac" && (i.shared[macName(ev.Value)] || i.shared[macName(it.Value)]) {
+				continue // a gateway's, of whose frames no host's identity is read
+			}
 			if ev.Port != it.Port || o.Part > 0 {
 				worst = max(worst, otherPort) // a recorder's cameras share its port too
 			} else if ev.Field != "sha256" && !it.history {
