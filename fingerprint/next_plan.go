@@ -223,10 +223,22 @@ func (p *plan) cameraLike() bool {
 	})
 }
 
-// nameless: nothing tells who made the host or what it is.
+// nameless: nothing but what an owner may have typed tells who made the host
+// or what it is.
 func (p *plan) nameless() bool {
 	id := &p.st.Identity
-	return id.Manufacturer == "" && (id.Class == "" || id.Class == ClassUnknown)
+	unknown := id.Class == "" || id.Class == ClassUnknown
+	if id.Manufacturer == "" {
+		return unknown
+	}
+	typed := false
+	for _, r := range id.Reasons {
+		if r.Supports == id.Manufacturer && r.Group != GroupTyped {
+			return false
+		}
+		typed = typed || r.Supports == id.Manufacturer
+	}
+	return typed && (unknown || id.Presumed)
 }
 
 // IsCameraClass tells whether the class is that of a camera or its like.

@@ -70,3 +70,27 @@ func TestAnOwnNameIsNoSecondReason(t *testing.T) {
 		t.Errorf("%+v", id.Reasons)
 	}
 }
+
+// A title ends no questions: a relabelled camera may bear its seller's name.
+func TestATypedNameIsAskedBehind(t *testing.T) {
+	rules := shippedRules(t)
+	for _, c := range []struct {
+		field, value string
+		asked        bool
+	}{{"title", "LANCOM lobby", true}, {"server", "LANCOM 1611 Office", false}} {
+		ev := []fingerprint.Evidence{{Source: "http", Port: 80, Path: "/", Field: c.field, Value: c.value}}
+		st := fingerprint.State{Evidence: ev, Identity: rules.Identify(ev), Ports: []uint16{80}, Swept: true}
+		asked := false
+		for range 20 {
+			q, more := fingerprint.Next(st)
+			if !more {
+				break
+			}
+			asked = asked || q.Probe == "onvif"
+			st.Asked = append(st.Asked, fingerprint.Asked{Question: q, Answered: true, Status: 404, Connections: 1})
+		}
+		if asked != c.asked {
+			t.Errorf("%s %q: asked by ONVIF: %v, want %v", c.field, c.value, asked, c.asked)
+		}
+	}
+}
