@@ -196,20 +196,23 @@ func (a *Agent) sourceList() []source { return *a.sources.Load() }
 func (a *Agent) config() config.Config { return a.settings.Load().config }
 func (a *Agent) judge() *Judge         { return a.settings.Load().judge }
 
+// follows are the inventory's options that a reload changes.
+func follows(c config.Config) inventory.Options {
+	keep := c.Inventory.Retention
+	return inventory.Options{
+		Site: c.Site.Name, MissingAfter: c.Inventory.MissingAfter, Hostnames: string(c.Inventory.Hostnames),
+		Retention: inventory.Retention{Unclassified: keep.Unclassified.D(), NonCamera: keep.NonCamera.D(), RandomMAC: keep.RandomMAC.D(), Devices: keep.Devices.D()},
+	}
+}
+
 func (a *Agent) openInventory(ctx context.Context) error {
-	c := a.opts.Config
-	inv, err := inventory.Open(ctx, inventory.Options{
-		Dir: a.opts.StoragePath, Site: c.Site.Name, MissingAfter: c.Inventory.MissingAfter,
-		Retention: inventory.Retention{
-			Unclassified: c.Inventory.Retention.Unclassified.D(), NonCamera: c.Inventory.Retention.NonCamera.D(),
-			RandomMAC: c.Inventory.Retention.RandomMAC.D(), Devices: c.Inventory.Retention.Devices.D(),
-		},
-		Hostnames: string(c.Inventory.Hostnames), Now: a.now, Log: a.log,
-		Uses: func(kind, field string) bool { return a.judge().rules.Uses(kind, field) },
-		Judge: func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
-			return a.judge().AssessDevice(d, ev, a.now())
-		},
-	})
+	o := follows(a.opts.Config)
+	o.Dir, o.Now, o.Log = a.opts.StoragePath, a.now, a.log
+	o.Uses = func(kind, field string) bool { return a.judge().rules.Uses(kind, field) }
+	o.Judge = func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+		return a.judge().AssessDevice(d, ev, a.now())
+	}
+	inv, err := inventory.Open(ctx, o)
 	if err != nil {
 		return err
 	}

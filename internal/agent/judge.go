@@ -139,7 +139,7 @@ func (j *Judge) AssessDevice(d inventory.Device, ev []fingerprint.Evidence, now 
 func (a *Agent) judgedBy() string {
 	c, j := a.config(), a.judge()
 	sum := sha256.New()
-	fmt.Fprintln(sum, a.opts.Version, a.opts.Revision, a.now().Format(time.DateOnly), j.registry.Version(), j.registry.Date(), c.Policy.Lists)
+	fmt.Fprintln(sum, a.opts.Version, a.opts.Revision, a.now().Format(time.DateOnly), j.registry.Version(), j.registry.Date(), c.Policy.Lists, c.Inventory.Hostnames)
 	self, err := os.Executable()
 	if err != nil {
 		return ""

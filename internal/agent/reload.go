@@ -80,6 +80,7 @@ func (a *Agent) reloadConfig() error {
 	a.wire.SetRate(c.Discovery.Rate)
 	a.followSilence()
 	a.knowNetworks()
+	a.inventory.Follow(follows(c))
 	a.inventory.Rejudge()
 	return nil
 }

@@ -334,11 +334,33 @@ func (i *Inventory) rejudge(id string) {
 	if !ok || i.opt.Judge == nil {
 		return
 	}
+	i.unname(id)
 	identity, verdicts := i.opt.Judge(dev, i.Evidence(id))
 	if i.knewMore(dev, identity) {
 		return
 	}
 	i.Commit(id, identity, verdicts, i.now())
+}
+
+// unname forgets the names of a device that were stored when more might be.
+func (i *Inventory) unname(id string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.find(id)
+	if e == nil {
+		return
+	}
+	i.dropNames(e)
+	skip, c := i.unnamed(e), i.coldOf(e)
+	if skip == nil || c == nil {
+		return
+	}
+	names := func(r fingerprint.Reason) bool { return nameFields[r.Field] && r.Value != "" }
+	if slices.ContainsFunc(c.items, func(it item) bool { return skip(&it) }) || slices.ContainsFunc(c.reasons, names) {
+		c.reasons = slices.DeleteFunc(slices.Clone(c.reasons), names)
+		e.hold().shown = nil
+		i.keepCold(e, c)
+	}
 }
 
 // knewMore tells whether what is known of something that is no camera would be

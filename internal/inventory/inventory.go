@@ -138,18 +138,33 @@ func Open(ctx context.Context, o Options) (*Inventory, error) {
 	return i, nil
 }
 
-func newInventory(o Options) *Inventory {
+// follow takes over the options that may change while the agent runs.
+func (o *Options) follow(fresh Options) {
+	o.Site, o.MissingAfter, o.Retention, o.Hostnames = fresh.Site, fresh.MissingAfter, fresh.Retention, fresh.Hostnames
 	if o.MissingAfter <= 0 {
 		o.MissingAfter = 3
 	}
+	if o.Hostnames == "" {
+		o.Hostnames = "cameras"
+	}
+}
+
+// Follow takes over Site, MissingAfter, Retention and Hostnames; what may no
+// longer be stored of a device goes when it is judged anew.
+func (i *Inventory) Follow(o Options) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.opt.follow(o)
+	i.changes++
+}
+
+func newInventory(o Options) *Inventory {
+	o.follow(o)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
-	}
-	if o.Hostnames == "" {
-		o.Hostnames = "cameras"
 	}
 	if o.DetailLimit == 0 {
 		o.DetailLimit = 1000
@@ -176,6 +191,12 @@ func (i *Inventory) reset() {
 	i.words = map[string]string{}
 	i.places = map[where]*where{}
 	i.kins = map[likeness]*kin{}
+}
+
+func (i *Inventory) site() string {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.opt.Site
 }
 
 // Created is when the inventory's store was made.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"camcensus/fingerprint"
@@ -176,4 +177,43 @@ func TestSpentNotesKeepNoPhone(t *testing.T) {
 	if _, kept := s.Device(ids[2]); !kept {
 		t.Error("a host with a note is gone")
 	}
+}
+
+// TestFollowsOtherSettings: what a reload changes of the options holds for what
+// is known already.
+func TestFollowsOtherSettings(t *testing.T) {
+	judged := fingerprint.Identity{Class: fingerprint.ClassCamera, Reasons: []fingerprint.Reason{
+		{Source: "dhcp", Field: "hostname", Value: "lobby-cam", Rule: "any/name", Text: "Seen: its name, “lobby-cam”. It is a camera."},
+	}}
+	o := Options{Dir: t.TempDir(), Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+		return judged, []policy.Verdict{{Policy: "x", Verdict: policy.Banned, Text: "Seen: its name, “lobby-cam”."}}
+	}}
+	s := newSite(t, o)
+	id := s.Observe(Observation{Time: start, Source: "dhcp", IP: ip("10.0.0.9"), MAC: mac(macA), Hostname: "lobby-cam",
+		Evidence: ev("dhcp", 0, "hostname", "lobby-cam", "vendor_class", "cam")}).Device
+	s.Rejudge()
+	s = reopen(t, s, o)
+	told := func() string {
+		d := s.device(id)
+		return fmt.Sprint(d.Hostnames, d.Reasons, d.Verdicts, s.values(id))
+	}
+	if got := told(); strings.Count(got, "lobby-cam") != 5 {
+		t.Fatalf("the test shows nothing: %s", got)
+	}
+	s.Follow(Options{Site: "annex", MissingAfter: 1, Hostnames: "none", Retention: Retention{Devices: 10 * day}})
+	s.Rejudge()
+	s.end(lan)
+	s.end(lan)
+	if d := s.device(id); d.State != Missing || d.Site != "annex" {
+		t.Errorf("%+v", d)
+	}
+	s = reopen(t, s, o)
+	if got := told(); strings.Contains(got, "lobby-cam") || !strings.Contains(got, "It is a camera.") {
+		t.Errorf("%s", got)
+	}
+	s.Follow(Options{Retention: Retention{Devices: 10 * day}})
+	s.clock.pass(11 * day)
+	s.end(lan)
+	s.end(lan)
+	s.want(0)
 }

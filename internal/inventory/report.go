@@ -109,7 +109,7 @@ const maxUnknownListed = 2000
 // exportReport writes the audit report: one HTML file that needs nothing else.
 func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOptions) error {
 	v := &reportView{
-		ReportFacts: o.Report, Lang: o.Lang, Site: i.opt.Site, From: o.From, To: o.To.Add(-time.Nanosecond), Whole: o.From.IsZero(), Written: i.now(),
+		ReportFacts: o.Report, Lang: o.Lang, Site: i.site(), From: o.From, To: o.To.Add(-time.Nanosecond), Whole: o.From.IsZero(), Written: i.now(),
 		Past:   o.To.Before(i.now().Add(-time.Hour)),
 		States: map[State]int{}, words: wordsOnce(),
 	}
