@@ -27,6 +27,8 @@ func (a *Agent) cycles(ctx context.Context) error {
 			a.cycle(ctx)
 			runtime.GC()  // empties the pools, which outlive one collection
 			a.keepSmall() // most of the time between two cycles nothing is allocated
+		} else {
+			a.rest()
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -42,6 +44,15 @@ func (a *Agent) cycles(ctx context.Context) error {
 		a.await(ctx, next)
 	}
 	return nil
+}
+
+// rest does what a cycle does beside asking: an agent that only listens forgets
+// in time too. Nothing was covered, so that nobody is missing.
+func (a *Agent) rest() {
+	a.judgeRest()
+	a.inventory.EndCycle(inventory.CycleEnd{Number: int(a.cycleNum.Load()), Time: a.now(), Asked: a.config().Discovery.IdentifyInterval.D()})
+	a.hosts.forget(a.stillKnown())
+	a.crowds.forget(a.now())
 }
 
 // await returns at the given time, on a rescan, or when silence ends.
