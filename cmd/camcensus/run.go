@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -58,7 +57,6 @@ func addRun(app *kingpin.Application, commands map[string]action) {
 
 func (f *runFlags) run(ctx context.Context, s streams) error {
 	debug.SetGCPercent(gcPercent)
-	runtime.MemProfileRate = 0 // nobody reads the profile
 	log, err := f.log.logger(s.err)
 	if err != nil {
 		return err
