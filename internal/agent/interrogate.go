@@ -42,7 +42,7 @@ func (a *Agent) work(ctx context.Context) {
 func (a *Agent) interrogate(ctx context.Context, h *host) {
 	sighted := h.device
 	if holder := a.wire.HolderOf(h.addr, h.iface); holder != nil && a.wire.Contested(h.addr) {
-		a.turnTo(h, holder) // of two that claim the address, questions reach this one
+		a.turnTo(h, sender(h.addr, holder)) // of two that claim the address, questions reach this one
 	}
 	h.begin(a.now(), a.config().Discovery.IdentifyInterval.D())
 	h.greet(a.greeted.take(h.addr))
@@ -121,7 +121,7 @@ func (a *Agent) ask(ctx context.Context, h *host, q fingerprint.Question, class 
 	if after == nil {
 		after = before
 	}
-	if after != nil && !bytes.Equal(after, h.mac) {
+	if after = sender(h.addr, after); after != nil && !bytes.Equal(after, h.mac) {
 		a.turnTo(h, after)
 		for i := range ans.Records {
 			ans.Records[i].MAC = after.String()

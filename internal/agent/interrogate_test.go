@@ -14,12 +14,12 @@ import (
 	"camcensus/internal/inventory"
 )
 
-// idle is an agent that sends nothing and has no network.
-func idle(t *testing.T) *Agent {
+// idle is an agent that sends nothing, with one network on lo.
+func idle(t *testing.T, record func(string, discovery.Record)) *Agent {
 	t.Helper()
 	c := config.Default()
-	c.Mode, c.Interfaces = config.ModeListen, []string{"lo"}
-	a, err := New(t.Context(), Options{Config: c, Log: zap.NewNop()})
+	c.Mode, c.Interfaces, c.Networks = config.ModeListen, []string{"lo"}, []config.Network{"127.0.7.0/24"}
+	a, err := New(t.Context(), Options{Config: c, Log: zap.NewNop(), Record: record})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func idle(t *testing.T) *Agent {
 // TestARoutersOwnRTSPIsNoCameraBehindIt: routers pass streams on or receive
 // television, and say so on a camera's port.
 func TestARoutersOwnRTSPIsNoCameraBehindIt(t *testing.T) {
-	a := idle(t)
+	a := idle(t, nil)
 	router := a.inventory.Observe(inventory.Observation{Time: time.Now(), Source: "http", IP: netip.MustParseAddr("10.0.0.1"), Solicited: true,
 		Evidence: []fingerprint.Evidence{{Source: "http", Port: 80, Field: "title", Value: "RouterOS router configuration page", Seen: time.Now(), Solicited: true}}}).Device
 	a.assess(router)
@@ -59,7 +59,7 @@ func TestARoutersOwnRTSPIsNoCameraBehindIt(t *testing.T) {
 // TestTheHolderOfAnAddressIsAskedForItself: of two that claim an address the
 // one that frames reach is asked, and by what is known of it.
 func TestTheHolderOfAnAddressIsAskedForItself(t *testing.T) {
-	a := idle(t)
+	a := idle(t, nil)
 	ip := netip.MustParseAddr("10.0.0.9")
 	one, two, three := net.HardwareAddr{0x44, 0x19, 0xb6, 0, 0, 1}, net.HardwareAddr{0xac, 0xcc, 0x8e, 0, 0, 2}, net.HardwareAddr{0xac, 0xcc, 0x8e, 0, 0, 3}
 	device := map[string]string{}

@@ -6,10 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"go.uber.org/zap"
-
 	"camcensus/discovery"
-	"camcensus/internal/config"
 )
 
 // TestWhatAGatewayPassedOnIsFiledUnderEachHost: until a MAC proves to be a
@@ -20,16 +17,7 @@ func TestWhatAGatewayPassedOnIsFiledUnderEachHost(t *testing.T) {
 		record discovery.Record
 	}
 	var all []kept
-	c := config.Default()
-	c.Mode, c.Interfaces = config.ModeListen, []string{"lo"}
-	c.Networks = []config.Network{"127.0.7.0/24"}
-	a, err := New(t.Context(), Options{Config: c, Log: zap.NewNop(), Record: func(device string, r discovery.Record) {
-		all = append(all, kept{device, r})
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
+	a := idle(t, func(device string, r discovery.Record) { all = append(all, kept{device, r}) })
 	gateway, own := net.HardwareAddr{0xd4, 0xca, 0x6d, 0, 0, 1}, net.HardwareAddr{0xac, 0xcc, 0x8e, 0, 0, 9}
 	const hosts = 6
 	for n := range hosts {

@@ -39,8 +39,9 @@ func (a *Agent) take(s discovery.Sighting) {
 	if !ok {
 		return
 	}
-	if relayed(s.IP, s.MAC) {
-		s.MAC = nil
+	at := s.MAC // where its address was seen
+	if s.MAC = sender(s.IP, s.MAC); !bytes.Equal(s.MAC, at) {
+		at = nil
 	}
 	rec := recordOf(s)
 	s.Interface = scope.InterfaceTo(s.IP, s.Interface)
@@ -60,27 +61,26 @@ func (a *Agent) take(s discovery.Sighting) {
 	a.progress.sighted(seen.Device)
 	a.keeper.keep(seen.Device, rec)
 	if unasked {
-		a.wire.Learn(s.IP, s.MAC)
+		a.wire.Learn(s.IP, at)
 		a.assess(seen.Device)
 		return
 	}
-	a.follow(s, reach, seen)
+	a.follow(s, at, reach, seen)
 }
 
-// relayed tells whether a frame bears another's MAC than its sender's: the
-// sender formed its IPv6 link-local address from its own (RFC 4291, appendix
-// A), so that a repeater, or a router that lets such packets through, sent the
-// frame on. Its MAC is none of the sender's.
-func relayed(ip netip.Addr, mac net.HardwareAddr) bool {
-	if !ip.Is6() || !ip.IsLinkLocalUnicast() || len(mac) != 6 {
-		return false
+// sender returns whose words a frame bears that came from an address and a MAC.
+// Who formed its IPv6 link-local address from its own MAC (RFC 4291, appendix A)
+// has that one; a frame with another was sent on by a repeater, or a router that
+// lets such packets through.
+func sender(ip netip.Addr, frame net.HardwareAddr) net.HardwareAddr {
+	if !ip.Is6() || !ip.IsLinkLocalUnicast() || len(frame) != 6 {
+		return frame
 	}
 	b := ip.As16()
 	if b[11] != 0xff || b[12] != 0xfe {
-		return false
+		return frame
 	}
-	own := net.HardwareAddr{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
-	return !bytes.Equal(own, mac)
+	return net.HardwareAddr{b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
 }
 
 // admit decides whether the sighting belongs to this site, and how its host
@@ -143,9 +143,9 @@ func (a *Agent) claimsExcluded(scope *discovery.Scope, ip netip.Addr, ev []finge
 	return false
 }
 
-// follow does what a taken sighting asks for: learn the address, queue the
-// host, or judge anew what can only be heard.
-func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) {
+// follow does what a taken sighting asks for: learn at which MAC the address
+// is, queue the host, or judge anew what can only be heard.
+func (a *Agent) follow(s discovery.Sighting, at net.HardwareAddr, reach string, seen inventory.Seen) {
 	if reach != "ip" || s.Departed || a.mayBeExcluded(s.IP, seen.Device) {
 		if seen.Changed || seen.New {
 			a.assess(seen.Device)
@@ -153,9 +153,9 @@ func (a *Agent) follow(s discovery.Sighting, reach string, seen inventory.Seen) 
 		return
 	}
 	if s.Hearsay {
-		a.wire.Note(s.IP, s.MAC)
+		a.wire.Note(s.IP, at)
 	} else {
-		a.wire.Learn(s.IP, s.MAC)
+		a.wire.Learn(s.IP, at)
 	}
 	if s.IP.IsLinkLocalUnicast() && s.IP.Is6() && a.hasOtherAddress(seen.Device) {
 		if seen.Changed {
