@@ -18,7 +18,7 @@ const (
 	maxBody       = discovery.MaxRecordBody
 	maxAnswers    = 8 // concatenated responses in one record
 	maxHeaders    = 64
-	maxAttributes = 32
+	maxAttributes = 64 // Hikvision's ONVIF answers declare 36 namespaces, the telling ones last
 )
 
 // Fields reads the named facts off one probe record's bytes (docs/fields.md

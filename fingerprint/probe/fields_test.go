@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -244,4 +245,21 @@ func BenchmarkFieldsCorpus(b *testing.B) {
 		r := i % len(records)
 		Fields(records[r].Kind, records[r].Path, raws[r])
 	}
+}
+
+// TestTheLastOfManyNamespacesIsRead: Hikvision's ONVIF answers declare 36, its
+// own at the end.
+func TestTheLastOfManyNamespacesIsRead(t *testing.T) {
+	var xml strings.Builder
+	xml.WriteString(`<env:Envelope xmlns:env="http://www.w3.org/2003/05/soap-envelope"`)
+	for n := range 40 {
+		fmt.Fprintf(&xml, ` xmlns:n%d="urn:%d"`, n, n)
+	}
+	xml.WriteString(` xmlns:last="urn:last"><env:Body/></env:Envelope>`)
+	for _, f := range Fields("onvif", "/onvif/device_service", []byte(xml.String())) {
+		if f.Name == "namespace" && f.Value == "urn:last" {
+			return
+		}
+	}
+	t.Error("the last namespace was not read")
 }
