@@ -48,7 +48,7 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 	}
 	file := filepath.Join(dir, inventory.FileName)
 	if !mayWrite(file) {
-		err = callAgent(ctx, dir, e.method, e.path, e.body, nil)
+		err = f.throughAgent(ctx, s, dir, e)
 		if errors.Is(err, errNoAgent) {
 			err = fmt.Errorf("%s may not be written by %s, and no agent is running that would do it: start the agent, or run this as the user who owns the file (sudo -u camcensus camcensus inventory ...)", file, by)
 		}
@@ -57,11 +57,20 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 	inv, err := inventory.Open(ctx, inventory.Options{Dir: dir, Log: zap.NewNop(), Judge: f.judge(dir)})
 	switch {
 	case errors.Is(err, inventory.ErrLocked):
-		err = callAgent(ctx, dir, e.method, e.path, e.body, nil)
+		err = f.throughAgent(ctx, s, dir, e)
 	case err == nil:
 		err = errors.Join(f.alone(inv, dir, e, by), inv.Close())
 	}
 	return told(s, err)
+}
+
+// throughAgent lets the running agent make the edit: it sees by itself who asks.
+func (f *inventoryFlags) throughAgent(ctx context.Context, s streams, dir string, e edit) error {
+	err := callAgent(ctx, dir, e.method, e.path, e.body, nil)
+	if err == nil && f.by != "" {
+		fmt.Fprintln(s.err, "--by is not taken over: the running agent writes down the user who asks it")
+	}
+	return err
 }
 
 // told says that an edit is done.

@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -12,6 +16,7 @@ import (
 	"time"
 
 	"camcensus/fingerprint"
+	"camcensus/internal/agent"
 	"camcensus/internal/inventory"
 	"camcensus/internal/policy"
 )
@@ -85,6 +90,32 @@ func TestDaysAreUTCs(t *testing.T) {
 	for _, want := range []string{">2037-06-30<", ">2026-11-01<", "2026-10-01 to 2036-12-31"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// TestByIsNotTakenOverByARunningAgent: it knows by its socket who asks, and the
+// command does not let one believe otherwise.
+func TestByIsNotTakenOverByARunningAgent(t *testing.T) {
+	dir, id := stored(t)
+	inv, err := inventory.Open(t.Context(), inventory.Options{Dir: dir}) // holds the lock, as an agent does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inv.Close()
+	socket, err := net.Listen("unix", filepath.Join(dir, agent.SocketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	played := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
+	played.Listener.Close()
+	played.Listener = socket
+	played.Start()
+	defer played.Close()
+	for by, told := range map[string]bool{"mallory": true, "": false} {
+		res := camcensus(t, nil, "inventory", "--storage.path", dir, "--by", by, "annotate", id, "--note", "x")
+		if res.status != 0 || strings.Contains(res.err, "--by is not taken over") != told {
+			t.Errorf("by %q: %d, %q", by, res.status, res.err)
 		}
 	}
 }
