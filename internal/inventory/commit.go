@@ -299,7 +299,9 @@ func (i *Inventory) joinBySerial(e *entry, now time.Time) {
 	case i.shared[keyName(k)] || other == e:
 	case other == nil:
 		i.addKey(e, k)
-	case i.apart[pair(e.id, other.id)] || len(e.macs)+len(other.macs) > maxMACsPerSerial || e.sibling != other.sibling && e.burnedIn() && other.burnedIn():
+	case i.apart[pair(e.id, other.id)] || e.sibling != other.sibling && e.burnedIn() && other.burnedIn():
+	case len(e.macs)+len(other.macs) > maxMACsPerSerial:
+		i.disown(k)
 	default:
 		i.merge(e, other, now, "", "same maker and serial")
 	}

@@ -43,7 +43,7 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 			i.miss(e, &c)
 		}
 		i.followClock(e, c.Time)
-		i.tellApart(e)
+		i.tellApart(e, c.Time)
 		i.expire(e, c.Time)
 		i.retain(e, c.Time)
 	}
@@ -156,22 +156,6 @@ func (i *Inventory) endAddresses(e *entry, c *CycleEnd) {
 			i.tell(e, Event{Time: c.Time, Event: "moved", From: b.ip.String(), To: next.ip.String()})
 		}
 	}
-}
-
-// tellApart lets hardware that shares one serial too widely be told apart: a
-// serial on more interfaces than a recorder has is no identity.
-func (i *Inventory) tellApart(e *entry) {
-	if len(e.macs) <= maxMACsPerSerial {
-		return
-	}
-	for _, k := range e.keys {
-		if k.kind() == keySerial || k.kind() == keyMaker {
-			delete(i.keys, k)
-			i.share(keyName(k))
-		}
-	}
-	e.keys = slices.DeleteFunc(slices.Clone(e.keys), func(k key) bool { return i.shared[keyName(k)] })
-	i.touch(e)
 }
 
 // joinByCertificate merges a device that is known by its address alone with

@@ -72,6 +72,7 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 			i.addHardware(known, ids.mac)
 			e = known
 		default:
+			i.crowd(known, nil, ids, o.Solicited)
 			e = i.adopt(o, ids)
 		}
 	}
@@ -84,8 +85,12 @@ func (i *Inventory) resolveMAC(o *Observation, ids *identities) (*entry, bool) {
 	if other := i.behind(e, o, ids); other != nil {
 		return other, other.first == o.Time.UnixNano() && other.last == 0
 	}
-	if known != nil && known != e && i.mayMerge(e, known, ids, o.Solicited) {
+	switch {
+	case known == nil || known == e:
+	case i.mayMerge(e, known, ids, o.Solicited):
 		e = i.merge(e, known, o.Time, "", "same serial or endpoint")
+	default:
+		i.crowd(known, e, ids, o.Solicited)
 	}
 	if x := i.provisional(o, e); x != nil {
 		e = i.merge(e, x, o.Time, "", "address "+o.IP.String()+" is at "+ids.mac.String())
