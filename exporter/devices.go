@@ -183,16 +183,12 @@ type deviceList struct {
 func (x *Exporter) answerList(w http.ResponseWriter, l deviceList) {
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriterSize(w, 32<<10)
+	lines := json.NewEncoder(out)
 	before := `{"devices":[`
 	err := l.each(func(d *inventory.Device) error {
-		encoded, err := json.Marshal(complete(*d))
-		if err != nil {
-			return err
-		}
 		_, _ = out.WriteString(before) // Flush tells
-		_, err = out.Write(encoded)
 		before = ","
-		return err
+		return lines.Encode(complete(*d))
 	})
 	if err == nil {
 		if before != "," {

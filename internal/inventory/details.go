@@ -13,8 +13,20 @@ const detailsAtOnce = 64
 // Details shows the devices of these ids in full, in their order, until show
 // fails. What was merged or has expired meanwhile is left out.
 func (i *Inventory) Details(ids []string, show func(*Device) error) error {
-	for some := range slices.Chunk(ids, detailsAtOnce) {
-		for _, d := range i.details(some) {
+	read, enough := make(chan []Device, 1), make(chan struct{})
+	defer close(enough)
+	go func() { // while some are shown the next are read
+		defer close(read)
+		for some := range slices.Chunk(ids, detailsAtOnce) {
+			select {
+			case read <- i.details(some):
+			case <-enough:
+				return
+			}
+		}
+	}()
+	for some := range read {
+		for _, d := range some {
 			if err := show(&d); err != nil {
 				return err
 			}
