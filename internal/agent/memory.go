@@ -12,7 +12,7 @@ const (
 	largeSite      = 5000 // devices
 	largeGCPercent = 20
 	hugeSite       = 50000
-	hugeGCPercent  = 15
+	hugeGCPercent  = 10
 )
 
 // What pages and lists leave behind is given back after a while.

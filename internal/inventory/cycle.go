@@ -73,10 +73,11 @@ func (i *Inventory) followClock(e *entry, now time.Time) {
 
 // shrink lets go of evidence that is not needed before the next cycle.
 func (i *Inventory) shrink() {
-	for n := range max(len(i.warm)-maxWarm/2, 0) {
-		i.cool(i.warm[n])
+	enough := max(len(i.warm)-maxWarm/4, 0)
+	for _, e := range i.warm[:enough] {
+		i.cool(e)
 	}
-	i.warm = slices.Clone(i.warm[max(len(i.warm)-maxWarm/2, 0):])
+	i.warm = slices.Clone(i.warm[enough:])
 }
 
 // covered tells whether the cycle would have seen the device: a live address

@@ -59,11 +59,14 @@ func (i *Inventory) relieve() {
 		return
 	}
 	i.mu.RLock()
-	much := len(i.store.pending.entries) > maxWarm
+	much := len(i.store.pending.entries) > maxWarm/4
 	i.mu.RUnlock()
 	if much {
 		_ = i.Sync() // a disk that fails is told elsewhere
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.shrink()
 }
 
 // queued notes how much goes before a waiter.
