@@ -73,14 +73,7 @@ func (s *store) touched() error {
 		return nil
 	case st.Size() < s.last.file.Size():
 		return errOverwritten
-	}
-	if s.last.wal != nil && walErr == nil && !untouched(wal, s.last.wal) {
-		if err := checkLog(s.path); err != nil {
-			return err
-		}
-		s.last.wal = wal
-	}
-	if untouched(st, s.last.file) {
+	case st.Size() == s.last.file.Size() && st.ModTime().Equal(s.last.file.ModTime()):
 		return nil
 	}
 	if err := s.recognise(); err != nil {
@@ -88,11 +81,6 @@ func (s *store) touched() error {
 	}
 	s.last.file = st
 	return nil
-}
-
-// untouched: nobody wrote to the file since.
-func untouched(now, then os.FileInfo) bool {
-	return now.Size() == then.Size() && now.ModTime().Equal(then.ModTime())
 }
 
 // recognise reads the file as a stranger would: it must be whole, ours, and
