@@ -208,6 +208,9 @@ func follows(c config.Config) inventory.Options {
 func (a *Agent) openInventory(ctx context.Context) error {
 	o := follows(a.opts.Config)
 	o.Dir, o.Now, o.Log = a.opts.StoragePath, a.now, a.log
+	if o.Dir != "" {
+		o.DetailLimit = manyDevices
+	}
 	o.Uses = func(kind, field string) bool { return a.judge().rules.Uses(kind, field) }
 	o.Judge = func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
 		return a.judge().AssessDevice(d, ev, a.now())

@@ -137,13 +137,9 @@ func (a *Agent) turnTo(h *host, holder net.HardwareAddr) {
 	if h.device != "" && !a.wire.Contested(h.addr) {
 		return
 	}
-	a.inventory.EachAt(func(d *inventory.Device, w *inventory.Where) bool {
-		bears := slices.Contains(w.MACs, [6]byte(holder))
-		if bears {
-			h.device = d.ID
-		}
-		return !bears
-	})
+	if id, ok := a.inventory.Bearer(holder); ok {
+		h.device = id
+	}
 }
 
 // answer takes one answer of the host into the inventory, and returns whose

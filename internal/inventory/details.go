@@ -11,7 +11,7 @@ import (
 const detailsAtOnce = 64
 
 // Details shows the devices of these ids in full, in their order, until show
-// fails. What was merged or has expired meanwhile is left out.
+// fails. What was merged into another or has expired meanwhile is left out.
 func (i *Inventory) Details(ids []string, show func(*Device) error) error {
 	read, enough := make(chan []Device, 1), make(chan struct{})
 	defer close(enough)
@@ -40,7 +40,7 @@ func (i *Inventory) details(ids []string) []Device {
 	defer i.mu.Unlock()
 	wanted := make([]*entry, 0, len(ids))
 	for _, id := range ids {
-		if e := i.find(id); e != nil {
+		if e := i.devices[id]; e != nil {
 			wanted = append(wanted, e)
 		}
 	}

@@ -6,6 +6,7 @@ package inventory
 import (
 	"context"
 	"hash/maphash"
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ type Options struct {
 	// than is kept, what no rule looks at goes first. nil takes all alike.
 	Uses func(kind, field string) bool
 	// DetailLimit is the number of devices up to which Devices carries
-	// Reasons and Contradictions; above it only Device does. 0 means 1000.
+	// Reasons and Contradictions; above it only Device and Details do. 0 means 10000.
 	DetailLimit int
 }
 
@@ -167,7 +168,7 @@ func newInventory(o Options) *Inventory {
 		o.Log = zap.NewNop()
 	}
 	if o.DetailLimit == 0 {
-		o.DetailLimit = 1000
+		o.DetailLimit = 10000
 	}
 	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed(), most: maxDevices}
 	i.reset()
@@ -238,6 +239,20 @@ func (i *Inventory) Device(id string) (Device, bool) {
 		return Device{}, false
 	}
 	return i.public(e, true), true
+}
+
+// Bearer is the device that a MAC is its own of.
+func (i *Inventory) Bearer(mac net.HardwareAddr) (id string, ok bool) {
+	if len(mac) != 6 {
+		return "", false
+	}
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	e := i.macs[hwaddr(mac)]
+	if e == nil {
+		return "", false
+	}
+	return e.id, true
 }
 
 // Len is the number of devices.

@@ -141,8 +141,11 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 }
 
 // pass remembers for a while the id of a device of which nothing but an address
-// was known: it stands in no event.
+// was known; a scan, which files its records by it, remembers all.
 func (i *Inventory) pass(id string) {
+	if i.store == nil {
+		return
+	}
 	if i.passing = append(i.passing, id); len(i.passing) > maxPassing {
 		delete(i.alias, i.passing[0])
 		i.passing = i.passing[1:]

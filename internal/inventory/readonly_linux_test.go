@@ -63,7 +63,7 @@ func TestADiskThatIsReadOnlyAtTheStart(t *testing.T) {
 	refused("on the read-only disk")
 	remount(syscall.MS_REMOUNT)
 	for began := time.Now(); s.Health().Problem != ""; time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Fatalf("it did not catch up in 20 seconds: %+v", s.Health())
 		}
 	}

@@ -134,11 +134,11 @@ func (i *Inventory) restore(u *merged, t time.Time, by, why string) error {
 }
 
 // giveHardware gives gone its MACs and keys back, but for those that became a
-// third device's since.
+// third device's since, or that too many devices show.
 func (i *Inventory) giveHardware(keep *entry, was *before) {
 	e := was.gone
 	e.macs = slices.DeleteFunc(e.macs, func(m hwaddr) bool { return i.macs[m] != nil && i.macs[m] != keep })
-	e.keys = slices.DeleteFunc(e.keys, func(k key) bool { return i.keys[k] != nil && i.keys[k] != keep })
+	e.keys = slices.DeleteFunc(e.keys, func(k key) bool { return i.keys[k] != nil && i.keys[k] != keep || i.shared[keyName(k)] })
 	keep.macs = slices.DeleteFunc(slices.Clone(keep.macs), func(m hwaddr) bool { return slices.Contains(e.macs, m) })
 	keep.keys = slices.DeleteFunc(slices.Clone(keep.keys), func(k key) bool {
 		return slices.Contains(e.keys, k) && (was.kept == nil || !slices.Contains(was.kept.keys, k))

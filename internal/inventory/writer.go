@@ -388,7 +388,11 @@ func (s *store) begin(why error) error {
 	for name := range i.shared {
 		s.putShared(name)
 	}
-	for _, u := range i.undo {
+	for gone, u := range i.undo {
+		if u.forms == nil {
+			delete(i.undo, gone) // what undid it went with the file
+			continue
+		}
 		s.putMerge(u)
 	}
 	for _, e := range i.devices {
