@@ -272,7 +272,13 @@ func TestBesideOtherToolsAndDaemons(t *testing.T) {
 	}
 
 	t.Run("whatever other tools list is listed", func(t *testing.T) { allListed(t, lists, here) })
-	t.Run("speakers nobody here wrote are named right", func(t *testing.T) { speakersNamed(t, here) })
+	// A datagram may be lost, and a busy daemon late: then the next look has it.
+	heard := here
+	for try := 1; try < 3 && len(silent(heard)) > 0; try++ {
+		t.Logf("not heard in scan %d: %v", try, silent(heard))
+		heard = scanCrowd(t)
+	}
+	t.Run("speakers nobody here wrote are named right", func(t *testing.T) { speakersNamed(t, heard) })
 	t.Run("two agents and the daemons keep working", func(t *testing.T) {
 		if len(here.Devices) < 55 || len(there.Devices) < 55 {
 			t.Errorf("%d devices from here, %d from there", len(here.Devices), len(there.Devices))
@@ -335,14 +341,28 @@ func allListed(t *testing.T, lists [][]string, s scanned) {
 }
 
 // speakersNamed: each of Debian's daemons is found with its address and class.
+// spoken is the source that each speaker answers.
+var spoken = map[string]string{"10.77.0.200": "mdns", "10.77.0.201": "wsd", "10.77.0.202": "ssdp", "10.77.0.203": "arp"}
+
+// silent are the speakers that their source has not heard.
+func silent(s scanned) (list []string) {
+	by := byAddress(s)
+	for addr, source := range spoken {
+		if !slices.Contains(by[addr].Sources, source) {
+			list = append(list, fmt.Sprintf("%s by %s but by %v", addr, source, by[addr].Sources))
+		}
+	}
+	return list
+}
+
 func speakersNamed(t *testing.T, s scanned) {
 	t.Helper()
+	if list := silent(s); len(list) > 0 {
+		t.Errorf("not heard: %v", list)
+	}
 	by := byAddress(s)
-	for addr, source := range map[string]string{"10.77.0.200": "mdns", "10.77.0.201": "wsd", "10.77.0.202": "ssdp", "10.77.0.203": "arp"} {
+	for addr, source := range spoken {
 		d := by[addr]
-		if !slices.Contains(d.Sources, source) {
-			t.Errorf("%s is not seen by %s but by %v", addr, source, d.Sources)
-		}
 		if d.Class != "other" && source != "arp" {
 			t.Errorf("%s is taken for %q (%+v)", addr, d.Class, d.Reasons)
 		}
