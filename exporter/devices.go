@@ -21,7 +21,7 @@ import (
 
 // The sizes of an API page.
 const (
-	defaultLimit = 1000
+	defaultLimit = 500
 	maxLimit     = 10000
 	maxQuery     = 200 // bytes of q
 )

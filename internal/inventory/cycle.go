@@ -315,7 +315,7 @@ func (i *Inventory) rejudgeAll() int {
 }
 
 func (i *Inventory) rejudge(id string) {
-	dev, ok := i.Device(id)
+	dev, ok := i.Plain(id)
 	if !ok || i.opt.Judge == nil {
 		return
 	}
