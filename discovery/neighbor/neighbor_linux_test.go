@@ -43,8 +43,9 @@ func veth(t *testing.T) int {
 	return l.Attrs().Index
 }
 
-func TestTableAndItsChangesAreReported(t *testing.T) {
-	index := veth(t)
+// opened is the source, over what interfaces there are.
+func opened(t *testing.T, now func() time.Time) discovery.Source {
+	t.Helper()
 	all, err := discovery.Interfaces()
 	if err != nil {
 		t.Fatal(err)
@@ -54,10 +55,16 @@ func TestTableAndItsChangesAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	wire := discovery.NewWire(scope, discovery.WireOptions{ListenOnly: true})
-	source, err := Protocol.New(discovery.Env{Wire: wire.For(name), Log: zap.NewNop(), Now: time.Now}, Protocol.Settings())
+	source, err := Protocol.New(discovery.Env{Wire: wire.For(name), Log: zap.NewNop(), Now: now}, Protocol.Settings())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return source
+}
+
+func TestTableAndItsChangesAreReported(t *testing.T) {
+	index := veth(t)
+	source := opened(t, time.Now)
 	set := func(ip string, mac net.HardwareAddr, state int) {
 		if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: state, IP: net.ParseIP(ip), HardwareAddr: mac}); err != nil {
 			t.Fatal(err)
@@ -116,19 +123,8 @@ func TestTableAndItsChangesAreReported(t *testing.T) {
 // long after its last word.
 func TestANeighbourWasSeenWhenItProvedItself(t *testing.T) {
 	index := veth(t)
-	all, err := discovery.Interfaces()
-	if err != nil {
-		t.Fatal(err)
-	}
-	scope, err := discovery.NewScope(all, discovery.ScopeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wire, noon := discovery.NewWire(scope, discovery.WireOptions{ListenOnly: true}), time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
-	source, err := Protocol.New(discovery.Env{Wire: wire.For(name), Log: zap.NewNop(), Now: func() time.Time { return noon }}, Protocol.Settings())
-	if err != nil {
-		t.Fatal(err)
-	}
+	noon := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	source := opened(t, func() time.Time { return noon })
 	if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: netlink.NUD_REACHABLE,
 		IP: net.IPv4(10, 66, 0, 9), HardwareAddr: net.HardwareAddr{2, 1, 1, 1, 1, 1}}); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,99 @@
+package fingerprint
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// index finds the clauses that a field's value may satisfy.
+type index struct {
+	kinds   map[string]map[string]*fieldIndex
+	clauses []*clause
+	names   map[string][]*clause // on makers' own names, by headOf
+}
+
+// fieldIndex holds the clauses of one field.
+type fieldIndex struct {
+	always   []*clause   // no literal rules these out
+	literals [][]*clause // by the automaton's literal
+	search   *automaton  // nil when no clause has a literal
+	own      uint8       // the row of ownNames that reads it, from 1; 0: none
+}
+
+func newIndex(rules []*rule) *index {
+	x := &index{kinds: map[string]map[string]*fieldIndex{}, names: map[string][]*clause{}}
+	texts := map[*fieldIndex]map[string]int{}
+	order := map[*fieldIndex][]string{}
+	for _, r := range rules {
+		for _, k := range r.match {
+			k.number = int32(len(x.clauses))
+			x.clauses = append(x.clauses, k)
+			if r.own > 0 {
+				x.name(k)
+				continue
+			}
+			for _, field := range k.fields {
+				f := x.field(field)
+				if k.pattern.required == nil {
+					f.always = append(f.always, k)
+					continue
+				}
+				if texts[f] == nil {
+					texts[f] = map[string]int{}
+				}
+				for _, l := range k.pattern.required {
+					at, known := texts[f][l]
+					if !known {
+						at = len(order[f])
+						texts[f][l] = at
+						order[f] = append(order[f], l)
+						f.literals = append(f.literals, nil)
+					}
+					f.literals[at] = append(f.literals[at], k)
+				}
+			}
+		}
+	}
+	for f, literals := range order {
+		taken := 0
+		f.search, taken = newAutomaton(literals)
+		for _, clauses := range f.literals[taken:] {
+			f.always = append(f.always, clauses...)
+		}
+	}
+	return x
+}
+
+// name puts a clause on a maker's name under every head that the name may
+// have.
+func (x *index) name(k *clause) {
+	for _, field := range k.fields {
+		x.field(field).own = k.rule.own
+	}
+	var joined string
+	for word := range strings.FieldsFuncSeq(k.pattern.text, func(r rune) bool { return r < utf8.RuneSelf && joins(byte(r)) }) {
+		joined += word
+		var buf [maxHead]byte
+		head := headOf(joined, &buf)
+		if len(head) > 0 && !slices.Contains(x.names[string(head)], k) {
+			x.names[string(head)] = append(x.names[string(head)], k)
+		}
+	}
+}
+
+func (x *index) field(name string) *fieldIndex {
+	kind, field, _ := strings.Cut(name, ".")
+	if x.kinds[kind] == nil {
+		x.kinds[kind] = map[string]*fieldIndex{}
+		if kind == "http" {
+			x.kinds["https"] = x.kinds[kind]
+		}
+	}
+	f := x.kinds[kind][field]
+	if f == nil {
+		f = &fieldIndex{}
+		x.kinds[kind][field] = f
+	}
+	return f
+}

@@ -1,0 +1,115 @@
+package inventory
+
+import (
+	"slices"
+)
+
+// create makes a device from an observation.
+func (i *Inventory) create(o *Observation, ids *identities, ofMAC bool) *entry {
+	identity := ids.identity
+	switch {
+	case ofMAC:
+		identity = "mac\x00" + ids.mac.String()
+	case ids.mac.zero() && len(ids.payload) > 0:
+		identity = "mac\x00" + ids.payload[0].String()
+	case !ids.mac.zero():
+		if i.macs[ids.mac] == nil {
+			identity = "" // a locally administered MAC
+		}
+	}
+	e := i.newEntry(identity, o.Time.UnixNano())
+	if !ids.mac.zero() && i.macs[ids.mac] == nil {
+		i.addHardware(e, ids.mac)
+	}
+	i.touch(e)
+	return e
+}
+
+// newEntry makes an empty device.
+func (i *Inventory) newEntry(identity string, first int64) *entry {
+	i.lastNo++
+	e := &entry{id: i.newID(identity), no: i.lastNo, first: first, rare: nothingRare, held: &held{cold: &cold{}}}
+	i.liken(e, kin{state: Present, claims: noClaims, where: nowhere})
+	i.put(e)
+	i.warmed(e)
+	return e
+}
+
+// handOver gives a device that took over an address what the former holder
+// seemed to say there after it last said who it was.
+func (i *Inventory) handOver(from, to *entry, o *Observation) {
+	b := from.liveAt(o.IP)
+	c := i.coldOf(from)
+	if b == nil || c == nil {
+		return
+	}
+	kept, given := c.items[:0:0], &cold{}
+	for _, it := range c.items {
+		if it.bind == b.no && it.Seen.UnixNano() > from.confirmed && !identityField(&it.Evidence) {
+			it.bind = 1
+			given.items = append(given.items, it)
+			continue
+		}
+		kept = append(kept, it)
+	}
+	if len(given.items) == 0 {
+		return
+	}
+	c.items = kept
+	from.marks, to.marks = nil, nil
+	i.keepCold(from, c)
+	i.keepCold(to, given)
+}
+
+// remember files the device under the identities it showed.
+func (i *Inventory) remember(e *entry, o *Observation, ids *identities) {
+	if e == nil {
+		return
+	}
+	for _, k := range ids.keys {
+		if owner := i.keys[k]; owner == nil && !i.shared[keyName(k)] {
+			i.addKey(e, k)
+		}
+	}
+	if ids.cert != 0 && !slices.Contains(e.keys, ids.cert) && !i.shared[keyName(ids.cert)] && len(e.macs) == 0 {
+		e.keys = append(slices.DeleteFunc(slices.Clone(e.keys), func(k key) bool { return k.kind() == keyCert }), ids.cert)
+		i.touch(e)
+	}
+	if i.holdsKey(e, ids) {
+		e.confirmed = max(e.confirmed, o.Time.UnixNano())
+	}
+	if ids.mac.zero() && len(e.macs) == 0 {
+		for _, m := range ids.payload {
+			if i.macs[m] == nil && !i.shared[macName(m.String())] {
+				i.addHardware(e, m)
+				break
+			}
+		}
+	}
+}
+
+// addKey files the device under a serial or an endpoint. Of one that names more
+// than a device has, the latest count: it is known by none of them.
+func (i *Inventory) addKey(e *entry, k key) {
+	i.keys[k] = e
+	e.keys = append(slices.Clip(e.keys), k)
+	i.boundKeys(e)
+	i.touch(e)
+}
+
+func (i *Inventory) boundKeys(e *entry) {
+	for len(e.keys) > maxKeys {
+		oldest := max(slices.IndexFunc(e.keys, func(k key) bool { return k.kind() == keyEndpoint }), 0)
+		if i.keys[e.keys[oldest]] == e {
+			delete(i.keys, e.keys[oldest])
+		}
+		e.keys = slices.Delete(slices.Clone(e.keys), oldest, oldest+1)
+	}
+}
+
+func (i *Inventory) addHardware(e *entry, m hwaddr) {
+	if e.addMAC(m) {
+		i.macs[m] = e
+		i.touch(e)
+	}
+}
