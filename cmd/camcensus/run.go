@@ -126,6 +126,7 @@ func runAgent(ctx context.Context, a *agent.Agent, pages http.Handler) error {
 
 // staySmall gives back what starting up has used, and then what cycles use.
 func staySmall(ctx context.Context) {
+	leaveProgramPages()
 	wait := time.NewTimer(20 * time.Second)
 	defer wait.Stop()
 	for {

@@ -51,7 +51,7 @@ func (a *Agent) cycles(ctx context.Context) error {
 func (a *Agent) rest() {
 	a.judgeRest()
 	a.inventory.EndCycle(inventory.CycleEnd{Number: int(a.cycleNum.Load()), Time: a.now(), Asked: a.config().Discovery.IdentifyInterval.D()})
-	a.hosts.forget(a.stillKnown())
+	a.forgetHosts()
 	a.crowds.forget(a.now())
 }
 
@@ -113,7 +113,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.tellNetworks()
 	a.last.finished(begun, a.now())
 	a.progress.end()
-	a.hosts.forget(a.stillKnown())
+	a.forgetHosts()
 	a.crowds.forget(a.now())
 	a.stream.status()
 	a.log.Info("cycle done", zap.Int("cycle", number), zap.Duration("took", a.now().Sub(begun).Round(time.Millisecond)),
@@ -204,15 +204,16 @@ func addressIn(d *inventory.Device, within func(netip.Addr) bool) (netip.Addr, b
 	return netip.Addr{}, false
 }
 
-// stillKnown tells which addresses the inventory still has.
-func (a *Agent) stillKnown() func(netip.Addr) bool {
-	known := map[string]bool{}
-	for d := range a.inventory.All() {
-		for _, ip := range d.IPs {
-			known[ip] = true
+// forgetHosts drops the hosts whose addresses the inventory no longer has.
+func (a *Agent) forgetHosts() {
+	unknown := a.hosts.resting()
+	a.inventory.EachAt(func(_ *inventory.Device, at *inventory.Where) bool {
+		for _, ip := range at.IPs {
+			delete(unknown, ip)
 		}
-	}
-	return func(ip netip.Addr) bool { return known[ip.String()] }
+		return len(unknown) > 0
+	})
+	a.hosts.forget(unknown)
 }
 
 // cycleEnd says which networks were really covered. A network in which nobody

@@ -232,13 +232,25 @@ func (q *hostQueue) first() uint64 {
 	return first
 }
 
-// forget drops hosts that keep answers for, so that the table follows the
-// inventory.
-func (q *hostQueue) forget(keep func(netip.Addr) bool) {
+// resting are the hosts that are neither asked nor queued.
+func (q *hostQueue) resting() map[netip.Addr]bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	out := map[netip.Addr]bool{}
 	for addr, h := range q.hosts {
-		if !h.busy && !h.queued && !keep(addr) {
+		if !h.busy && !h.queued {
+			out[addr] = true
+		}
+	}
+	return out
+}
+
+// forget drops hosts, less those that were queued meanwhile.
+func (q *hostQueue) forget(unknown map[netip.Addr]bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for addr := range unknown {
+		if h := q.hosts[addr]; h != nil && !h.busy && !h.queued {
 			delete(q.hosts, addr)
 		}
 	}

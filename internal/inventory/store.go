@@ -377,6 +377,19 @@ func (s *store) check(ctx context.Context) {
 	s.inv.mu.Unlock()
 }
 
+// AwaitCheck waits until the stored inventory was looked through after the
+// start, or until ctx ends. Whoever then works on all of it does so neither on
+// a damaged file nor in the same memory.
+func (i *Inventory) AwaitCheck(ctx context.Context) {
+	if i.store == nil {
+		return
+	}
+	select {
+	case <-i.store.checking:
+	case <-ctx.Done():
+	}
+}
+
 var errIntegrity = errors.New("the file is damaged")
 
 func quickCheck(ctx context.Context, db *sql.DB) error {
