@@ -185,6 +185,7 @@ var plainInFrench = map[string]string{
 
 // fieldInFrench is fieldText in French.
 func fieldInFrench(kind, field string) string {
+	kind, field = spoken(kind, field)
 	if words := fieldsInFrench[aliasKind(kind)+"."+field]; words != "" {
 		return words
 	}

@@ -1,6 +1,7 @@
 package fingerprint
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,6 +51,19 @@ type answer struct {
 	port         int
 	void         bool // it names two makers, or speaks for two devices
 	cut          bool // it was cut short: what is missing might say otherwise
+}
+
+// webKinds are the kinds of answer that come over HTTP. A record of one may hold
+// what belongs to another (a document in a plain web answer, the head before a
+// document); such a field is named in full: isapi.model of http.
+var webKinds = []string{"http", "isapi", "onvif", "upnp"}
+
+// spoken is the kind and the name of a field, wherever it was found.
+func spoken(source, field string) (kind, name string) {
+	if kind, name, ok := strings.Cut(field, "."); ok && slices.Contains(webKinds, kind) && slices.Contains(webKinds, aliasKind(source)) {
+		return kind, name
+	}
+	return source, field
 }
 
 // hit is one condition that holds in the answer at hand.

@@ -84,16 +84,27 @@ func (x *index) name(k *clause) {
 
 func (x *index) field(name string) *fieldIndex {
 	kind, field, _ := strings.Cut(name, ".")
+	f := x.of(kind)[field]
+	if f == nil {
+		f = &fieldIndex{}
+		x.of(kind)[field] = f
+		if slices.Contains(webKinds, kind) {
+			for _, other := range webKinds {
+				if other != kind {
+					x.of(other)[name] = f
+				}
+			}
+		}
+	}
+	return f
+}
+
+func (x *index) of(kind string) map[string]*fieldIndex {
 	if x.kinds[kind] == nil {
 		x.kinds[kind] = map[string]*fieldIndex{}
 		if kind == "http" {
 			x.kinds["https"] = x.kinds[kind]
 		}
 	}
-	f := x.kinds[kind][field]
-	if f == nil {
-		f = &fieldIndex{}
-		x.kinds[kind][field] = f
-	}
-	return f
+	return x.kinds[kind]
 }

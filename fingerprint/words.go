@@ -147,6 +147,7 @@ var plainFields = map[string]string{
 
 // fieldText names a field for a reader who knows no protocol.
 func fieldText(kind, field string) string {
+	kind, field = spoken(kind, field)
 	if words := fieldWords[aliasKind(kind)+"."+field]; words != "" {
 		return words
 	}

@@ -1,10 +1,6 @@
 package probe
 
-import (
-	"bytes"
-
-	"camcensus/discovery"
-)
+import "camcensus/discovery"
 
 // Bounds of what one record may yield. Whatever a device sends is hostile:
 // nothing here grows with it beyond these.
@@ -31,7 +27,7 @@ func Fields(kind, path string, raw []byte) []discovery.Field {
 	}
 	switch kind {
 	case "http", "https":
-		return httpFields(raw)
+		return httpFields(path, raw)
 	case "rtsp":
 		return rtspFields(raw)
 	case "tls":
@@ -107,15 +103,4 @@ func (c *collector) count(name string) int {
 		}
 	}
 	return n
-}
-
-// withoutHead drops an HTTP head before a SOAP or XML body: a record of these
-// kinds is a body, but a capture may hold the whole response.
-func withoutHead(raw []byte) []byte {
-	raw = bytes.TrimLeft(raw, "\r\n\t \x00")
-	if !bytes.HasPrefix(raw, []byte("HTTP/")) {
-		return raw
-	}
-	head := parseResponse(raw)
-	return head.body
 }

@@ -164,13 +164,13 @@ func number(b []byte) (int, bool) {
 	return n, true
 }
 
-func httpFields(raw []byte) []discovery.Field {
+func httpFields(path string, raw []byte) []discovery.Field {
 	c := newCollector(16)
 	for range maxAnswers {
 		r := parseResponse(raw)
 		r.headFields(c)
 		r.capitals(c)
-		r.pageFields(c)
+		r.pageFields(c, path)
 		if raw = r.rest; len(raw) == 0 {
 			break
 		}
@@ -329,7 +329,7 @@ func unquoted(b []byte, quote byte) (value, rest []byte) {
 }
 
 // pageFields reads an HTTP body.
-func (r *response) pageFields(c *collector) {
+func (r *response) pageFields(c *collector, path string) {
 	body := r.decodedBody()
 	if len(bytes.TrimSpace(body)) == 0 {
 		if len(r.status) > 0 && len(r.rest) == 0 {
@@ -340,6 +340,7 @@ func (r *response) pageFields(c *collector) {
 	body = decoded(body, charsetOf(string(r.get("content-type")), body))
 	markupFields(c, body)
 	jsonFields(c, body)
+	documentFields(c, path, body)
 	c.addText("body", bodyText(body))
 }
 

@@ -28,9 +28,14 @@ var isapiNames = [...]struct{ element, field string }{
 }
 
 func isapiFields(raw []byte) []discovery.Field {
-	body := withoutHead(raw)
-	body = decoded(body, charsetOf("", body))
+	head, body := documentIn(raw)
 	c := newCollector(16)
+	isapiDocument(c, body)
+	headFieldsOf(c, &head)
+	return c.fields
+}
+
+func isapiDocument(c *collector, body []byte) {
 	if body = bytes.TrimLeft(body, "\r\n\t "); len(body) > 0 && body[0] == '{' {
 		jsonLeaves(body, func(name, value []byte) bool {
 			isapiLeaf(c, name, value)
@@ -45,7 +50,6 @@ func isapiFields(raw []byte) []discovery.Field {
 		s.damage(c)
 	}
 	c.addText("body", bodyText(body))
-	return c.fields
 }
 
 // isapiRoot keeps the name and the namespace of the outermost element.

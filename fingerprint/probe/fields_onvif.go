@@ -9,15 +9,19 @@ import (
 // onvifFields reads a SOAP answer of the device service, before or after
 // authentication (ONVIF Core section 8).
 func onvifFields(raw []byte) []discovery.Field {
-	body := withoutHead(raw)
-	body = decoded(body, charsetOf("", body))
+	head, body := documentIn(raw)
 	c := newCollector(16)
+	onvifDocument(c, body)
+	headFieldsOf(c, &head)
+	return c.fields
+}
+
+func onvifDocument(c *collector, body []byte) {
 	o := onvifReader{collector: c}
 	s := scanner{leaf: o.leaf, open: o.open}
 	s.scan(body)
 	s.damage(c)
 	c.addText("body", bodyText(body))
-	return c.fields
 }
 
 type onvifReader struct {

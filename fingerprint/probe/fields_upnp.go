@@ -22,9 +22,14 @@ var upnpNames = [...]struct{ element, field string }{
 // upnpFields reads a device description (UPnP Device Architecture 2.3). Of a
 // tree of devices the root one speaks; the types of all are kept.
 func upnpFields(raw []byte) []discovery.Field {
-	body := withoutHead(raw)
-	body = decoded(body, charsetOf("", body))
+	head, body := documentIn(raw)
 	c := newCollector(12)
+	upnpDocument(c, body)
+	headFieldsOf(c, &head)
+	return c.fields
+}
+
+func upnpDocument(c *collector, body []byte) {
 	var serial, udn []byte
 	s := scanner{leaf: func(e element) {
 		if is(e.name, "devicetype") {
@@ -54,7 +59,6 @@ func upnpFields(raw []byte) []discovery.Field {
 	if mac, ok := upnpMAC(serial, udn); ok {
 		c.add("mac", mac)
 	}
-	return c.fields
 }
 
 // upnpMAC reads the MAC off a description whose serial number is one, or off

@@ -1,0 +1,157 @@
+package probe
+
+import (
+	"bytes"
+	"strings"
+)
+
+// isapiPaths are the addresses of Hikvision's programming interface, of the
+// one that it grew from (PSIA), of its older plug-in's and of Prama's.
+var isapiPaths = [...]string{"/isapi/", "/psia/", "/sdk/", "/pramaapi/"}
+
+// isapiNamespaces stand in the namespace of an ISAPI document, whoever writes it.
+var isapiNamespaces = [...]string{"hikvision.com/", "isapi.org/", "isapi.com/", "std-cgi.", "psialliance"}
+
+// documentKind tells whose document a body is that came as a plain web answer:
+// isapi, onvif, upnp, or "" for a page. A path says only which parser reads what
+// could be one; a page under it stays a page.
+func documentKind(path string, body []byte) string {
+	name, attributes := rootOf(body)
+	switch {
+	case len(name) == 0:
+		if asksISAPI(path) && startsJSON(body) {
+			return "isapi"
+		}
+	case is(name, "html"):
+	case is(name, "envelope"), asks(path, "/onvif/"), indexFold(attributes, "www.onvif.org/ver") >= 0:
+		return "onvif"
+	case is(name, "root"), is(name, "device"), is(name, "devicetype"):
+		if head := body[:min(len(body), maxProlog)]; indexFold(head, "<devicetype>") >= 0 || indexFold(head, "<modelname>") >= 0 {
+			return "upnp"
+		}
+	case is(name, "usercheck"), asksISAPI(path), isISAPI(attributes):
+		return "isapi"
+	}
+	return ""
+}
+
+func asksISAPI(path string) bool {
+	for _, prefix := range isapiPaths {
+		if asks(path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// asks tells whether a path, or the path of a whole address, begins so.
+func asks(path, lower string) bool {
+	if strings.Contains(path, "://") {
+		path = string(urlPath([]byte(path)))
+	}
+	return hasPrefixFold([]byte(strings.TrimLeft(path, "/")), lower[1:])
+}
+
+func isISAPI(attributes []byte) bool {
+	for _, part := range isapiNamespaces {
+		if indexFold(attributes, part) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func startsJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, "\r\n\t ")
+	return len(body) > 0 && body[0] == '{'
+}
+
+// maxProlog bounds what stands before the outermost element.
+const maxProlog = 2048
+
+// rootOf returns the local name and the attributes of the outermost element;
+// nothing where the body is no markup. The head of a part (a stream of events)
+// may stand before it.
+func rootOf(body []byte) (name, attributes []byte) {
+	body = bytes.TrimLeft(body, "\r\n\t ")
+	if bytes.HasPrefix(body, []byte("--")) {
+		body = body[max(bytes.IndexByte(body[:min(len(body), maxProlog)], '<'), 0):]
+	}
+	for prolog := body[:min(len(body), maxProlog)]; len(prolog) > 1 && prolog[0] == '<'; {
+		end := 0
+		switch {
+		case bytes.HasPrefix(prolog, []byte("<!--")):
+			end = after(prolog, 0, "-->")
+		case prolog[1] == '?' || prolog[1] == '!':
+			end = after(prolog, 0, ">")
+		default:
+			if end = tagEnd(prolog, 0); end < 0 {
+				return nil, nil
+			}
+			return splitTag(bytes.TrimSuffix(prolog[1:end], []byte("/")))
+		}
+		if end < 0 {
+			return nil, nil
+		}
+		prolog = bytes.TrimLeft(prolog[end:], "\r\n\t ")
+	}
+	return nil, nil
+}
+
+// documentFields reads a web answer's body that is another kind's document, so
+// that a rule on isapi.model reads it too, wherever it came from. The text of the
+// document is the answer's body.
+func documentFields(c *collector, path string, body []byte) {
+	kind := documentKind(path, body)
+	document := newCollector(16)
+	switch kind {
+	case "isapi":
+		isapiDocument(document, body)
+	case "onvif":
+		onvifDocument(document, body)
+	case "upnp":
+		upnpDocument(document, body)
+	}
+	c.embed(kind, document)
+}
+
+// headFieldsOf reads the HTTP head that was recorded with a document.
+func headFieldsOf(c *collector, r *response) {
+	if len(r.headers) == 0 {
+		return
+	}
+	head := newCollector(8)
+	r.headFields(head)
+	r.capitals(head)
+	c.embed("http", head)
+}
+
+// embed keeps what another kind's part of the answer says under that kind's name.
+func (c *collector) embed(kind string, part *collector) {
+	for _, f := range part.fields {
+		switch f.Name {
+		case "body":
+		case "mac", "truncated":
+			c.addOnce(f.Name, []byte(f.Value))
+		default:
+			c.addText(kind+"."+f.Name, f.Value)
+		}
+	}
+}
+
+// documentIn returns the document of a record whose kind is a document, and the
+// head that a capture may hold before it.
+func documentIn(raw []byte) (head response, body []byte) {
+	raw = bytes.TrimLeft(raw, "\r\n\t \x00")
+	body = raw
+	for range maxAnswers {
+		if line, _ := cutLine(raw); !isStatusLine(line) && !looksLikeHeader(line) {
+			break
+		}
+		head = parseResponse(raw)
+		if body, raw = head.decodedBody(), head.rest; len(body) > 0 {
+			break
+		}
+	}
+	return head, decoded(body, charsetOf("", body))
+}
