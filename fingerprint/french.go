@@ -121,6 +121,8 @@ var fieldsInFrench = map[string]string{
 	"http.meta.copyright":      "la mention de droits de sa page Web",
 	"http.meta.description":    "la description dans sa page Web",
 	"http.header.set-cookie":   "le témoin que pose son serveur Web",
+	"http.cgi":                 "une réponse de son interface de programmation",
+	"http.json.realm":          "la zone de connexion dans la réponse de son serveur Web",
 	"http.header.etag":         "la marque que son serveur Web met sur une page",
 	"http.json.brand":          "la marque que donne son serveur Web",
 	"http.json.prodnbr":        "le modèle que donne son serveur Web",
@@ -161,6 +163,7 @@ var kindsInFrench = map[string]string{
 	"vivotek": "sa réponse dans le protocole de recherche de Vivotek", "foscam": "sa réponse dans le protocole de recherche de Foscam",
 	"ubiquiti": "sa réponse dans le protocole de recherche d’Ubiquiti", "tplink": "sa réponse dans le protocole de recherche de TP-Link",
 	"tvt": "sa réponse dans le protocole de recherche de TVT", "vstarcam": "sa réponse dans le protocole de recherche de VStarcam",
+	"cgi":  "la réponse de son interface de programmation",
 	"snmp": "sa réponse à la gestion du réseau",
 }
 
@@ -184,8 +187,11 @@ var plainInFrench = map[string]string{
 }
 
 // fieldInFrench is fieldText in French.
-func fieldInFrench(kind, field string) string {
-	kind, field = spoken(kind, field)
+func fieldInFrench(source, field string) string {
+	kind, field := spoken(source, field)
+	if kind == "dhip" && source != kind {
+		kind = "cgi"
+	}
 	if words := fieldsInFrench[aliasKind(kind)+"."+field]; words != "" {
 		return words
 	}

@@ -58,9 +58,13 @@ type answer struct {
 // document); such a field is named in full: isapi.model of http.
 var webKinds = []string{"http", "isapi", "onvif", "upnp"}
 
+// heldKinds are those kinds and DHIP, whose names the facts of Dahua's programming
+// interfaces bear.
+var heldKinds = append([]string{"dhip"}, webKinds...)
+
 // spoken is the kind and the name of a field, wherever it was found.
 func spoken(source, field string) (kind, name string) {
-	if kind, name, ok := strings.Cut(field, "."); ok && slices.Contains(webKinds, kind) && slices.Contains(webKinds, aliasKind(source)) {
+	if kind, name, ok := strings.Cut(field, "."); ok && slices.Contains(heldKinds, kind) && slices.Contains(webKinds, aliasKind(source)) {
 		return kind, name
 	}
 	return source, field

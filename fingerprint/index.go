@@ -88,7 +88,7 @@ func (x *index) field(name string) *fieldIndex {
 	if f == nil {
 		f = &fieldIndex{}
 		x.of(kind)[field] = f
-		if slices.Contains(webKinds, kind) {
+		if slices.Contains(heldKinds, kind) {
 			for _, other := range webKinds {
 				if other != kind {
 					x.of(other)[name] = f

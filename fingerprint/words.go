@@ -51,6 +51,8 @@ var fieldWords = map[string]string{
 	"wsd.scope.extension":      "an addition to what it announces",
 	"sadp.devicetype":          "the product code in its SADP answer",
 	"upnp.model_number":        "the model in its UPnP description",
+	"http.cgi":                 "an answer of its programming interface",
+	"http.json.realm":          "the log-in area in its web server's answer",
 	"https.server":             "the name of its web server",
 	"rtsp.sdp.session":         "the name of its video session",
 	"onvif.namespace":          "the dialect its ONVIF service speaks",
@@ -120,6 +122,7 @@ var kindWords = map[string]string{
 	"sony": "its answer in Sony's own discovery protocol", "panasonic": "its answer in Panasonic's own discovery protocol",
 	"vivotek": "its answer in Vivotek's own discovery protocol", "foscam": "its answer in Foscam's own discovery protocol",
 	"ubiquiti": "its answer in Ubiquiti's own discovery protocol", "tplink": "its answer in TP-Link's own discovery protocol",
+	"cgi": "its programming interface's answer",
 	"tvt": "its answer in TVT's own discovery protocol", "vstarcam": "its answer in VStarcam's own discovery protocol",
 	"snmp": "its answer to the network's management",
 }
@@ -146,8 +149,11 @@ var plainFields = map[string]string{
 }
 
 // fieldText names a field for a reader who knows no protocol.
-func fieldText(kind, field string) string {
-	kind, field = spoken(kind, field)
+func fieldText(source, field string) string {
+	kind, field := spoken(source, field)
+	if kind == "dhip" && source != kind {
+		return plainField(field) + " in " + kindWords["cgi"]
+	}
 	if words := fieldWords[aliasKind(kind)+"."+field]; words != "" {
 		return words
 	}

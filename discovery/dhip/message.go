@@ -87,6 +87,7 @@ var keys = []struct{ json, field string }{
 	{"VideoInputChannels", "channels.video"},
 	{"VideoOutputChannels", "channels.output"},
 	{"Init", "init"},
+	{"realm", "realm"}, // of a log-in challenge
 }
 
 // Fields reads the facts off one answer: a datagram or its bare JSON.

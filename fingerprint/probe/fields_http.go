@@ -341,6 +341,7 @@ func (r *response) pageFields(c *collector, path string) {
 	markupFields(c, body)
 	jsonFields(c, body)
 	documentFields(c, path, body)
+	r.cgiFields(c, path, body)
 	c.addText("body", bodyText(body))
 }
 
