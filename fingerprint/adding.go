@@ -110,7 +110,7 @@ func (f *firing) names() bool {
 // them: its owner may have changed it between two answers.
 var oneValued = map[string]bool{
 	"scope.hardware": true, "model": true, "epr": true,
-	"isapi.model": true, "onvif.model": true, "upnp.model": true, "onvif.epr": true, "dhip.model": true,
+	"isapi.model": true, "onvif.model": true, "upnp.model": true, "onvif.epr": true, "dhip.model": true, "wsd.scope.hardware": true,
 }
 
 func (s *state) voidTwoModels() {

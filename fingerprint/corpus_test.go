@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"camcensus/discovery"
+	"camcensus/discovery/dhcp"
 	"camcensus/discovery/dhip"
 	"camcensus/discovery/mdns"
 	"camcensus/discovery/sadp"
@@ -84,14 +85,7 @@ func fieldsOf(r discovery.Record) []discovery.Field {
 	case r.Kind == "dhip":
 		return dhip.Fields(r.Kind, raw)
 	case r.Kind == "dhcp":
-		var said struct {
-			Hostname    string `json:"hostname"`
-			VendorClass string `json:"vendor_class"`
-		}
-		if json.Unmarshal(raw, &said) != nil {
-			return nil
-		}
-		return []discovery.Field{{Name: "hostname", Value: said.Hostname}, {Name: "vendor_class", Value: said.VendorClass}}
+		return dhcp.Fields(r.Kind, raw)
 	}
 	return nil
 }

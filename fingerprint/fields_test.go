@@ -40,7 +40,7 @@ var openFields = regexp.MustCompile(`^(header|txt|json|meta|path)\.`)
 // written is the kind and the name under which the page has a field: that of a
 // document in a web answer stands with its own kind.
 func written(kind, field string) (string, string) {
-	if head, name, ok := strings.Cut(field, "."); ok && slices.Contains([]string{"http", "isapi", "onvif", "upnp", "dhip"}, head) {
+	if head, name, ok := strings.Cut(field, "."); ok && slices.Contains([]string{"http", "isapi", "onvif", "upnp", "dhip", "wsd"}, head) {
 		return head, name
 	}
 	return kind, field

@@ -58,9 +58,9 @@ type answer struct {
 // document); such a field is named in full: isapi.model of http.
 var webKinds = []string{"http", "isapi", "onvif", "upnp"}
 
-// heldKinds are those kinds and DHIP, whose names the facts of Dahua's programming
-// interfaces bear.
-var heldKinds = append([]string{"dhip"}, webKinds...)
+// heldKinds are those kinds, DHIP, whose names the facts of Dahua's programming
+// interfaces bear, and WS-Discovery, whose scopes ONVIF's GetScopes tells.
+var heldKinds = append([]string{"dhip", "wsd"}, webKinds...)
 
 // spoken is the kind and the name of a field, wherever it was found.
 func spoken(source, field string) (kind, name string) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
@@ -285,5 +287,63 @@ func TestOneAndTwoProtocols(t *testing.T) {
 		if verdict != c.verdict || id.Manufacturer != c.maker {
 			t.Errorf("%s: %s, %q; must be %s, %q: %+v", c.name, verdict, id.Manufacturer, c.verdict, c.maker, id.Reasons)
 		}
+	}
+}
+
+// TestAnswersAsOthersWroteThemDown: a published answer is often kept in another
+// form than the device sent it in; it says the same.
+func TestAnswersAsOthersWroteThemDown(t *testing.T) {
+	rules, ps := shippedRules(t), judged(t)
+	const (
+		realm   = `realm="Login to 4K01FD2PAJ00001"`
+		device  = `{"mac":"3c:ef:8c:00:00:01","method":"client.notifyDevInfo","params":{"deviceInfo":{"DeviceClass":"IPC","DeviceType":"IPC-HDW4433C-A"}}}`
+		inquiry = `<Types>inquiry</Types><DeviceDescription>CMIP9342-28</DeviceDescription><CommandPort>8000</CommandPort>`
+		scopes  = "onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/hardware/DS-2CD2085G1-I"
+		upnp    = "SERVER: Linux, UPnP/1.0, ZheJiang Dahua Technology CO.,LTD. Upnp SDK\r\n"
+	)
+	datagram := append([]byte("\x20\x00\x00\x00DHIP"), make([]byte, 24)...)
+	datagram = append(datagram, device...)
+	for _, a := range []shaped{
+		{"a folded header", "http", "/", "HTTP/1.1 401 X\r\nWWW-Authenticate: Digest qop=\"auth\",\r\n\t" + realm + "\r\n\r\n", "Dahua"},
+		{"a folded header of video", "rtsp", "/", "RTSP/1.0 401 X\r\nCSeq: 1\r\nWWW-Authenticate: Digest\r\n " + realm + ",\r\n nonce=\"1\"\r\n\r\n", "Dahua"},
+		{"blanks about the equals sign", "http", "/", "HTTP/1.1 401 X\r\nWWW-Authenticate: Digest realm = \"Login to 4K01FD2PAJ00001\"\r\n\r\n", "Dahua"},
+		{"the question before the answer", "http", "/", "GET / HTTP/1.1\r\nHost: x\r\n\r\nHTTP/1.1 200 OK\r\nServer: App-webs/\r\n\r\n", "Hikvision"},
+		{"line ends written out", "http", "/", `HTTP/1.1 200 OK\r\nServer: App-webs/\r\n\r\n`, "Hikvision"},
+		{"a question alone", "http", "/", "GET /doc/page/login.asp HTTP/1.1\r\nHost: hikvision\r\n\r\n", ""},
+		{"a realm of another name", "http", "/", "HTTP/1.1 401 X\r\nWWW-Authenticate: Digest xrealm=\"Login to 4K01FD2PAJ00001\"\r\n\r\n", ""},
+
+		{"DHIP in hexadecimal", "dhip", "", hex.EncodeToString(datagram), "Dahua"},
+		{"DHIP in base64", "dhip", "", base64.StdEncoding.EncodeToString(datagram), "Dahua"},
+		{"SADP without its root", "sadp", "", inquiry, "Hikvision"},
+		{"SADP in base64", "sadp", "", base64.StdEncoding.EncodeToString([]byte("<ProbeMatch>" + inquiry + "</ProbeMatch>")), "Hikvision"},
+		{"SADP as JSON", "sadp", "", `{"ProbeMatch":{"Types":"inquiry","DeviceDescription":"CMIP9342-28","CommandPort":"8000"}}`, "Hikvision"},
+		{"JSON of another's", "sadp", "", `{"Types":"search","DeviceDescription":"X1"}`, ""},
+		{"UPnP without its first line", "ssdp", "", upnp + "ST: upnp:rootdevice\r\n\r\n", "Dahua"},
+		{"UPnP with a folded line", "ssdp", "", "HTTP/1.1 200 OK\r\n" + strings.Replace(upnp, "1.0, Zhe", "1.0,\r\n Zhe", 1) + "\r\n", "Dahua"},
+
+		{"scopes as a list", "wsd", "", scopes, "Hikvision"},
+		{"a match as JSON", "wsd", "", `{"types":["dn:NetworkVideoTransmitter"],"scopes":["` + strings.ReplaceAll(scopes, " ", `","`) + `"]}`, "Hikvision"},
+		{"a match without its envelope", "wsd", "", "<d:ProbeMatches><d:ProbeMatch><d:Scopes>" + scopes + "</d:Scopes></d:ProbeMatch></d:ProbeMatches>", "Hikvision"},
+		{"a piece of an envelope", "wsd", "", "pes>" + scopes + "</d:Scopes></d:ProbeMatch></d:ProbeMatches></s:Body></s:Envelope>", ""},
+		{"scopes of two devices", "wsd", "", scopes + " onvif://www.onvif.org/hardware/DS-2CD2085G1-Z", ""},
+		{"GetScopes", "onvif", "", `<s:Envelope><s:Body><tds:GetScopesResponse><tds:Scopes><tt:ScopeItem>onvif://www.onvif.org/hardware/DS-2CD2085G1-I</tt:ScopeItem></tds:Scopes></tds:GetScopesResponse></s:Body></s:Envelope>`, "Hikvision"},
+		{"GetScopes with a name alone", "onvif", "", `<s:Envelope><s:Body><tds:Scopes><tt:ScopeItem>onvif://www.onvif.org/name/HIKVISION</tt:ScopeItem></tds:Scopes></s:Body></s:Envelope>`, ""},
+		{"GetDeviceInformation as JSON", "onvif", "", `{"Manufacturer":"HIKVISION","Model":"DS-2CD2085G1-I","FirmwareVersion":"V5.6.1 build 190813"}`, "Hikvision"},
+		{"ISAPI as JSON with attributes", "isapi", "", `{"DeviceInfo":{"@xmlns":"http://www.hikvision.com/ver20/XMLSchema","model":"X-1"}}`, policy.SuspectedV},
+
+		{"a name in one line", "tls", "", `{"subject":"Subject: /C=CN/O=HIKVISION/CN=www.hikvision.com"}`, "Hikvision"},
+		{"a name in long words", "tls", "", `{"subject":"commonName=x/organizationName=HIKVISION/countryName=CN"}`, "Hikvision"},
+		{"a name in lines", "tls", "", `{"subject":"C=CN\nO=HIKVISION\nCN=x"}`, "Hikvision"},
+		{"a name as an object", "tls", "", `{"subject":{"CN":"x","O":["Hikvision Digital, Ltd","HIKVISION"]}}`, "Hikvision"},
+		{"a name as pairs", "tls", "", `{"subject":[[["countryName","CN"]],[["organizationName","HIKVISION"]]]}`, "Hikvision"},
+		{"a name under another key", "tls", "", `{"subject_dn":"CN=x,O=HIKVISION"}`, "Hikvision"},
+		{"a name as openssl prints it", "tls", "", "depth=0 C = CN\nsubject=C = CN, O = HIKVISION, CN = x\nissuer=C = CN, O = HIKVISION\n", "Hikvision"},
+		{"a name that mentions another", "tls", "", `{"subject":"CN=x,O=Shop, O Hikvision dealer"}`, ""},
+
+		{"a service of zeroconf", "mdns", "", `{"name":"AXIS P1346 - 00408C000001._axis-video._tcp.local.","type":"_axis-video._tcp.local.","properties":{"macaddress":"00408C000001"}}`, "Axis"},
+		{"a service with TXT as an object", "mdns", "", `{"instance":"AXIS P1346 - 00408C000001","service":"_axis-video._tcp","port":"80","txt":{"macaddress":"00408C000001"}}`, "Axis"},
+		{"a request with a list", "dhcp", "", `{"hostname":5,"vendor_class":"AXIS,Network Camera,P1346,5.0","parameters":[1,3]}`, "Axis"},
+	} {
+		a.check(t, rules, ps, "written down")
 	}
 }

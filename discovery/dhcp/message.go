@@ -149,7 +149,12 @@ func Fields(_ string, raw []byte) []discovery.Field {
 	}
 	var r record
 	if json.Unmarshal(raw, &r) != nil {
-		return nil
+		var mixed map[string]any // a number for a name must not cost the others
+		if json.Unmarshal(raw, &mixed) != nil {
+			return nil
+		}
+		r.Hostname, _ = mixed["hostname"].(string)
+		r.Vendor, _ = mixed["vendor_class"].(string)
 	}
 	var out []discovery.Field
 	for _, f := range []discovery.Field{

@@ -42,7 +42,7 @@ func requests() []discovery.Request {
 // Body returns the JSON of a datagram, from its first to its last brace. The
 // header is skipped by its size: its length field may itself hold a brace.
 func Body(raw []byte) []byte {
-	raw = raw[:min(len(raw), maxDatagram)]
+	raw = facts.Unwrapped(raw[:min(len(raw), maxDatagram)], "{")
 	if len(raw) >= headerSize && string(raw[4:8]) == "DHIP" {
 		raw = raw[headerSize:]
 		if raw = bytes.TrimLeft(raw, " \t\r\n"); len(raw) > 0 && raw[0] != '{' {

@@ -2,6 +2,8 @@ package facts
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 
@@ -105,4 +107,26 @@ func dropControls(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// Unwrapped undoes the writing of a binary datagram as text, in hexadecimal
+// digits or in base64, where what it stands for holds mark; else raw comes back.
+func Unwrapped(raw []byte, mark string) []byte {
+	if bytes.Contains(raw, []byte(mark)) {
+		return raw
+	}
+	dense := bytes.Map(func(r rune) rune {
+		if r == ' ' || r == ':' || r == '\n' || r == '\r' || r == '\t' {
+			return -1
+		}
+		return r
+	}, raw)
+	plain := make([]byte, base64.StdEncoding.DecodedLen(len(dense)))
+	if n, err := hex.Decode(plain, dense); err == nil && bytes.Contains(plain[:n], []byte(mark)) {
+		return plain[:n]
+	}
+	if n, err := base64.StdEncoding.Decode(plain, dense); err == nil && bytes.Contains(plain[:n], []byte(mark)) {
+		return plain[:n]
+	}
+	return raw
 }

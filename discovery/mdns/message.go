@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,8 +28,11 @@ type Service struct {
 // Fields reads the facts off one service.
 func Fields(kind string, raw []byte) []discovery.Field {
 	var s Service
-	if len(raw) > maxRecord || json.Unmarshal(raw, &s) != nil {
+	if len(raw) > maxRecord || json.Unmarshal(raw, &s) != nil && s.loose(raw) != nil {
 		return nil
+	}
+	if s.Service == "" {
+		s.loose(raw)
 	}
 	var l facts.List
 	l.Add("instance", s.Instance)
@@ -45,6 +49,56 @@ func Fields(kind string, raw []byte) []discovery.Field {
 		addMAC(&l, key, value)
 	}
 	return l.Fields()
+}
+
+// loose reads a service as other tools write it: name and type for instance and
+// service, TXT as an object or as one text, the port as a text.
+func (s *Service) loose(raw []byte) error {
+	var o map[string]any
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return err
+	}
+	text := func(keys ...string) string {
+		for _, key := range keys {
+			if value, _ := o[key].(string); value != "" {
+				return value
+			}
+		}
+		return ""
+	}
+	s.Service = strings.TrimSuffix(strings.TrimSuffix(text("service", "type"), "."), ".local")
+	s.Instance = text("instance", "name")
+	if at := strings.Index(s.Instance, "."+s.Service); at > 0 && s.Service != "" {
+		s.Instance = s.Instance[:at]
+	}
+	s.Host = text("host", "hostname", "server")
+	switch port := o["port"].(type) {
+	case float64:
+		s.Port = int(port)
+	case string:
+		s.Port, _ = strconv.Atoi(port)
+	}
+	s.TXT = nil
+	for _, key := range []string{"txt", "properties"} {
+		switch txt := o[key].(type) {
+		case string:
+			s.TXT = append(s.TXT, txt)
+		case []any:
+			for _, line := range txt {
+				if line, ok := line.(string); ok {
+					s.TXT = append(s.TXT, line)
+				}
+			}
+		case map[string]any:
+			for name, value := range txt {
+				if value, ok := value.(string); ok {
+					s.TXT = append(s.TXT, name+"="+value)
+				}
+			}
+		}
+	}
+	slices.Sort(s.TXT)
+	return nil
 }
 
 // arecontPrefix stands for the first three bytes of an Arecont MAC in its TXT

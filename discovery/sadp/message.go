@@ -1,6 +1,7 @@
 package sadp
 
 import (
+	"encoding/json"
 	"html"
 	"net/netip"
 	"regexp"
@@ -81,6 +82,32 @@ func parse(raw []byte) (root string, a answer) {
 	return root, a
 }
 
+// parseBare reads an answer that was recorded without its outermost element, or
+// that a tool turned into JSON: "name": "value".
+func parseBare(raw []byte) (root string, a answer) {
+	text := strings.TrimSpace(facts.Document(raw, maxDocument))
+	if strings.HasPrefix(text, "<") {
+		return parse([]byte("<ProbeMatch>" + text + "</ProbeMatch>"))
+	}
+	var document map[string]any
+	if !strings.HasPrefix(text, "{") || json.Unmarshal([]byte(text), &document) != nil {
+		return "", nil
+	}
+	if inner, ok := document["ProbeMatch"].(map[string]any); ok {
+		document = inner
+	}
+	a = answer{}
+	for name, value := range document {
+		if value, ok := value.(string); ok && len(a) < maxElements {
+			a[strings.ToLower(name)] = value
+		}
+	}
+	if a["types"] == "" {
+		return "", nil
+	}
+	return "probematch", a
+}
+
 // tagName is the lower-case name of a start tag, "" for anything else.
 func tagName(tag string) string {
 	name, _, _ := strings.Cut(strings.TrimSpace(tag), " ")
@@ -98,7 +125,10 @@ func (a answer) isAnswer(root string) bool {
 
 // Fields reads the facts off one answer.
 func Fields(kind string, raw []byte) []discovery.Field {
-	root, a := parse(raw)
+	root, a := parse(facts.Unwrapped(raw[:min(len(raw), maxDocument)], "<"))
+	if root == "" || root == "types" || root == "uuid" {
+		root, a = parseBare(raw)
+	}
 	if root != "probematch" {
 		return nil
 	}

@@ -44,9 +44,17 @@ func parse(raw []byte) message {
 	text, _, _ = strings.Cut(text, "\n\n")
 	lines := strings.Split(text, "\n")
 	m := message{start: strings.TrimSpace(lines[0])}
-	for _, line := range lines[1:] {
+	rest := lines[1:]
+	if name, _, ok := strings.Cut(m.start, ":"); ok && facts.Name(name) != "" {
+		rest = lines // recorded without its first line
+	}
+	for _, line := range rest {
 		if len(m.headers) >= maxHeaders {
 			break
+		}
+		if n := len(m.headers); n > 0 && line != "" && (line[0] == ' ' || line[0] == '\t') && !strings.Contains(line, ":") {
+			m.headers[n-1].value += " " + strings.TrimSpace(line) // folded
+			continue
 		}
 		if h, ok := readHeader(strings.TrimSpace(line)); ok {
 			m.headers = append(m.headers, h)

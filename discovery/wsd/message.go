@@ -1,6 +1,7 @@
 package wsd
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -326,7 +327,7 @@ func joinSpaced(list []string) []string {
 func Fields(kind string, raw []byte) []discovery.Field {
 	e, ok := Parse(raw)
 	if !ok {
-		return nil
+		return bare(raw)
 	}
 	var l facts.List
 	l.Add("action", e.Action)
@@ -339,6 +340,27 @@ func Fields(kind string, raw []byte) []discovery.Field {
 	}
 	for _, m := range e.Matches {
 		m.addTo(&l)
+	}
+	return l.Fields()
+}
+
+// bare reads what a client kept of an answer without its envelope (its scopes as
+// a list, its match as JSON): the scopes and the type stand in it as they came.
+func bare(raw []byte) []discovery.Field {
+	var l facts.List
+	text := facts.Document(raw, maxEnvelope)
+	if tag := strings.ToLower(text); strings.Contains(tag, "<") && (!strings.HasPrefix(tag, "<") || !strings.Contains(tag[:min(len(tag), 64)], "match")) ||
+		strings.HasPrefix(tag, "{") && !json.Valid([]byte(text)) || discovery.Damaged(raw) {
+		l.Add("truncated", "true") // a piece of an envelope: what is missing might have said otherwise
+	}
+	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"',[]{}<>", r) })
+	for _, word := range tokens(strings.Join(words, " ")) {
+		switch {
+		case isONVIFScope(word):
+			addScope(&l, word)
+		case word == "NetworkVideoTransmitter", strings.HasSuffix(word, ":NetworkVideoTransmitter"):
+			l.Add("type", "NetworkVideoTransmitter")
+		}
 	}
 	return l.Fields()
 }

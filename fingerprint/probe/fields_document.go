@@ -134,6 +134,10 @@ func (c *collector) embed(kind string, part *collector) {
 		case "mac", "truncated":
 			c.addOnce(f.Name, []byte(f.Value))
 		default:
+			if strings.HasPrefix(f.Name, "wsd.") {
+				c.addText(f.Name, f.Value)
+				continue
+			}
 			c.addText(kind+"."+f.Name, f.Value)
 		}
 	}

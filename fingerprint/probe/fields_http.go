@@ -42,7 +42,10 @@ func (r *response) get(lower string) []byte {
 // second response behind the first.
 func parseResponse(raw []byte) response {
 	var r response
-	raw = bytes.TrimLeft(raw, "\r\n")
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.Contains(raw, []byte(`\r\n`)) { // line ends written out
+		raw = bytes.ReplaceAll(raw, []byte(`\r\n`), []byte("\r\n"))
+	}
+	raw = behindRequest(bytes.TrimLeft(raw, "\r\n"))
 	line, rest := cutLine(raw)
 	switch {
 	case isStatusLine(line):
@@ -57,6 +60,20 @@ func parseResponse(raw []byte) response {
 	return r
 }
 
+// behindRequest skips the request that some recorders keep before the answer.
+func behindRequest(raw []byte) []byte {
+	line, _ := cutLine(raw[:min(len(raw), maxHeadValue)])
+	if !bytes.HasSuffix(line, []byte(" HTTP/1.1")) && !bytes.HasSuffix(line, []byte(" HTTP/1.0")) && !bytes.HasSuffix(line, []byte(" RTSP/1.0")) {
+		return raw
+	}
+	for _, mark := range [...]string{"\nHTTP/", "\nRTSP/"} {
+		if i := bytes.Index(raw, []byte(mark)); i >= 0 {
+			return raw[i+1:]
+		}
+	}
+	return raw
+}
+
 func (r *response) readHeaders(raw []byte) []byte {
 	for len(raw) > 0 {
 		line, rest := cutLine(raw)
@@ -68,7 +85,11 @@ func (r *response) readHeaders(raw []byte) []byte {
 		}
 		raw = rest
 		if (line[0] == ' ' || line[0] == '\t') && len(r.headers) > 0 {
-			continue // a folded header: its first line says enough
+			last := &r.headers[len(r.headers)-1]
+			if len(last.value) < maxHeadValue { // a folded header
+				last.value = bytes.Join([][]byte{last.value, bytes.TrimSpace(line)}, []byte{' '})
+			}
+			continue
 		}
 		name, value, ok := bytes.Cut(line, []byte{':'})
 		if !ok || len(r.headers) >= maxHeaders || !isToken(bytes.TrimSpace(name)) {
@@ -265,12 +286,13 @@ func challengeFields(c *collector, value []byte) {
 		c.addOnce("auth", bytes.ToLower(scheme))
 	}
 	for rest := value; len(rest) > 0; {
-		i := indexFold(rest, "realm=")
+		i := indexFold(rest, "realm")
 		if i < 0 {
 			return
 		}
-		if i > 0 && isAlnum(rest[i-1]) {
-			rest = rest[i+6:]
+		named, ok := bytes.CutPrefix(bytes.TrimLeft(rest[i+5:], " "), []byte{'='})
+		if !ok || i > 0 && isAlnum(rest[i-1]) {
+			rest = rest[i+5:]
 			continue
 		}
 		if i > 7 && hasPrefixFold(rest[i-7:], "digest ") {
@@ -279,7 +301,7 @@ func challengeFields(c *collector, value []byte) {
 			c.addOnce("auth", []byte("basic"))
 		}
 		var realm []byte
-		realm, rest = quoted(rest[i+6:])
+		realm, rest = quoted(named)
 		c.addOnce("realm", realm)
 		if mac, ok := macInRealm(realm); ok {
 			c.addOnce("mac", mac)

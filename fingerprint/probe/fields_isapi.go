@@ -72,6 +72,10 @@ func isapiLeaf(c *collector, name, value []byte) {
 		}
 		return
 	}
+	if is(name, "@xmlns") { // XML that a client turned into JSON
+		c.addOnce("namespace", value)
+		return
+	}
 	for _, known := range isapiNames {
 		if is(name, known.element) {
 			if !c.has(known.field) {

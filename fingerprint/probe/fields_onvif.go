@@ -2,6 +2,8 @@ package probe
 
 import (
 	"bytes"
+	"net/url"
+	"strings"
 
 	"camcensus/discovery"
 )
@@ -18,6 +20,12 @@ func onvifFields(raw []byte) []discovery.Field {
 
 func onvifDocument(c *collector, body []byte) {
 	o := onvifReader{collector: c}
+	if startsJSON(body) { // as a client printed it
+		jsonLeaves(body, func(name, value []byte) bool {
+			o.leaf(element{name: name, text: value})
+			return true
+		})
+	}
 	s := scanner{leaf: o.leaf, open: o.open}
 	s.scan(body)
 	s.damage(c)
@@ -70,8 +78,32 @@ func (o *onvifReader) leaf(e element) {
 		o.add("wsdl_url", e.text)
 	case is(e.name, "guid"), is(e.name, "address") && is(e.parent, "endpointreference"):
 		o.add("epr", e.text)
+	case is(e.name, "scopeitem"):
+		o.scope(e.text)
 	case is(e.name, "hwaddress"):
 		o.mac(e.text)
+	}
+}
+
+// scopeNames are the scopes that GetScopes tells as WS-Discovery does.
+var scopeNames = map[string]string{
+	"name": "name", "hardware": "hardware", "model": "hardware", "location": "location",
+	"manufacturer": "manufacturer", "mfr": "manufacturer", "mac": "mac", "serial": "serial", "extension": "extension",
+}
+
+// scope keeps one scope of GetScopes under the name that it has in a ProbeMatch.
+func (o *onvifReader) scope(b []byte) {
+	const prefix = "onvif://www.onvif.org/"
+	if !hasPrefixFold(b, prefix) {
+		return
+	}
+	category, value, _ := strings.Cut(string(b[len(prefix):]), "/")
+	field := scopeNames[strings.ToLower(category)]
+	if plain, err := url.PathUnescape(value); err == nil {
+		value = plain
+	}
+	if field != "" {
+		o.addOnce("wsd.scope."+field, []byte(strings.TrimSuffix(value, "/")))
 	}
 }
 

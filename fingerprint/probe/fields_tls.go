@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 
 // certificate is a tls record's JSON, DESIGN section 9.
 type certificate struct {
-	Subject   string          `json:"subject"`
-	Issuer    string          `json:"issuer"`
+	Subject   distinguished   `json:"subject"`
+	Issuer    distinguished   `json:"issuer"`
 	SANs      json.RawMessage `json:"sans"`
 	Serial    string          `json:"serial"`
 	NotBefore string          `json:"not_before"`
@@ -20,27 +21,81 @@ type certificate struct {
 	SHA256    string          `json:"sha256"`
 }
 
+// distinguished is a name as one text, also where a tool wrote it as an object or
+// as lists of pairs.
+type distinguished string
+
+func (d *distinguished) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, (*string)(d))
+	}
+	var parts []string
+	add := func(key, value string) { parts = append(parts, key+"="+strings.ReplaceAll(value, ",", `\,`)) }
+	var object map[string]any
+	var pairs [][][2]string
+	switch {
+	case json.Unmarshal(raw, &object) == nil:
+		for key, value := range object {
+			switch value := value.(type) {
+			case string:
+				add(key, value)
+			case []any:
+				for _, v := range value {
+					if s, ok := v.(string); ok {
+						add(key, s)
+					}
+				}
+			}
+		}
+		slices.Sort(parts)
+	case json.Unmarshal(raw, &pairs) == nil: // as Python's ssl tells it
+		for _, set := range pairs {
+			for _, pair := range set {
+				add(pair[0], pair[1])
+			}
+		}
+	}
+	*d = distinguished(strings.Join(parts, ","))
+	return nil
+}
+
+// attributeTypes are the long names of what RFC 4514 abbreviates.
+var attributeTypes = map[string]string{
+	"commonname": "cn", "organizationname": "o", "organization": "o", "organizationalunitname": "ou",
+	"organizationalunit": "ou", "localityname": "l", "stateorprovincename": "st", "s": "st", "countryname": "c",
+	"e": "emailaddress", "email": "emailaddress", "common_name": "cn", "organizational_unit": "ou",
+}
+
 // tlsFields reads a leaf certificate's names. They are what the device says
 // of itself: read, never trusted.
 func tlsFields(raw []byte) []discovery.Field {
 	var cert certificate
 	c := newCollector(16)
-	if err := json.Unmarshal(raw, &cert); err != nil {
+	if err := json.Unmarshal(raw, &cert); err != nil || cert.Subject == "" && cert.Issuer == "" {
 		// One key of a wrong type must not cost the others.
 		jsonLeaves(raw, func(name, value []byte) bool {
 			switch string(name) {
-			case "subject":
-				cert.Subject = string(value)
-			case "issuer":
-				cert.Issuer = string(value)
+			case "subject", "subject_dn":
+				cert.Subject = distinguished(value)
+			case "issuer", "issuer_dn":
+				cert.Issuer = distinguished(value)
 			case "serial":
 				cert.Serial = string(value)
 			}
 			return true
 		})
+		for line := range bytes.Lines(raw[:min(len(raw), maxBody)]) { // as openssl prints it
+			line = bytes.TrimSpace(line)
+			switch {
+			case hasPrefixFold(line, "subject=") || hasPrefixFold(line, "subject:"):
+				cert.Subject = distinguished(line)
+			case hasPrefixFold(line, "issuer=") || hasPrefixFold(line, "issuer:"):
+				cert.Issuer = distinguished(line)
+			}
+		}
 	}
-	nameFields(c, "subject", cert.Subject)
-	nameFields(c, "issuer", cert.Issuer)
+	nameFields(c, "subject", string(cert.Subject))
+	nameFields(c, "issuer", string(cert.Issuer))
 	for _, san := range alternativeNames(cert.SANs) {
 		c.addOnce("san", []byte(san))
 	}
@@ -68,6 +123,10 @@ func nameFields(c *collector, field, name string) {
 	name = name[:min(len(name), 4*maxHeadValue)]
 	c.addUpTo(field, []byte(name), maxHeadValue)
 	name = strings.ReplaceAll(name, " subject: ", ",") // two names run together
+	name = strings.ReplaceAll(strings.TrimSpace(name), "\n", ",")
+	if head := min(len(name), len(field)+1); len(name) > head && strings.EqualFold(name[:len(field)], field) && (name[len(field)] == ':' || name[len(field)] == '=') {
+		name = strings.TrimSpace(name[head:]) // as a tool prints it
+	}
 	for range maxAttributes {
 		if name == "" {
 			return
@@ -79,7 +138,10 @@ func nameFields(c *collector, field, name string) {
 			continue
 		}
 		key = strings.ToLower(strings.TrimSpace(key))
-		value = strings.TrimSpace(strings.ReplaceAll(value, `\`, ""))
+		value = strings.Trim(strings.TrimSpace(strings.ReplaceAll(value, `\`, "")), `"`)
+		if short := attributeTypes[key]; short != "" {
+			key = short
+		}
 		switch key {
 		case "cn", "o", "ou", "l", "st", "c", "serialnumber", "emailaddress":
 			c.addOnce(field+"."+key, []byte(value))
@@ -95,7 +157,7 @@ func nameFields(c *collector, field, name string) {
 // cutName splits at the next unescaped comma, plus or semicolon (RFC 4514), or at the
 // slash of the older one-line form.
 func cutName(name string) (part, rest string) {
-	oneLine := strings.HasPrefix(name, "/")
+	oneLine := strings.HasPrefix(name, "/") || strings.Contains(name, "/organizationName=") || strings.Contains(name, "/countryName=")
 	name = strings.TrimPrefix(name, "/")
 	quoted := false
 	for i := 0; i < len(name); i++ {
@@ -134,6 +196,11 @@ func startsAttribute(rest string) bool {
 // faviconFields reads the two hashes of a favicon record.
 func faviconFields(raw []byte) []discovery.Field {
 	c := newCollector(2)
+	if bare := bytes.TrimSpace(raw); len(bare) <= 12 {
+		if digits := bytes.TrimPrefix(bare, []byte{'-'}); len(digits) > 0 && bytes.Trim(digits, "0123456789") == nil {
+			c.add("mmh3", signed32(bare))
+		}
+	}
 	jsonLeaves(raw, func(name, value []byte) bool {
 		switch {
 		case is(name, "mmh3") && len(value) <= 12:
