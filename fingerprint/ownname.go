@@ -16,7 +16,7 @@ var ownNames = []struct {
 }{
 	{"/own-name", signFirmware, []string{
 		"http.server", "http.realm", "rtsp.server", "rtsp.realm", "ssdp.server",
-		"upnp.manufacturer", "onvif.manufacturer", "wsd.scope.manufacturer", "dhcp.vendor_class",
+		"upnp.manufacturer", "onvif.manufacturer", "wsd.scope.manufacturer", "isapi.manufacturer", "dhcp.vendor_class",
 		"mdns.txt.usb_mfg", "mdns.txt.manufacturer", "mdns.txt.vendor",
 	}, "It gives %s as its own name."},
 	{"/own-name-certificate", signCertificate, []string{"tls.subject.o"}, "Its certificate names %s."},

@@ -24,6 +24,7 @@ var isapiNames = [...]struct{ element, field string }{
 	{"hardwareversion", "hardware_version"},
 	{"systemcontact", "system_contact"},
 	{"oemcode", "oem_code"},
+	{"telecontrolid", "telecontrol_id"},
 	{"decordchannelnums", "channels"},
 }
 
