@@ -121,7 +121,7 @@ func Unwrapped(raw []byte, mark string) []byte {
 		}
 		return r
 	}, raw)
-	plain := make([]byte, base64.StdEncoding.DecodedLen(len(dense)))
+	plain := make([]byte, len(dense))
 	if n, err := hex.Decode(plain, dense); err == nil && bytes.Contains(plain[:n], []byte(mark)) {
 		return plain[:n]
 	}
