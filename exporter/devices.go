@@ -21,9 +21,9 @@ import (
 
 // The sizes of an API page.
 const (
-	defaultLimit = 500
-	maxLimit     = 10000
-	maxQuery     = 200 // bytes of q
+	mostDevices = 500 // in one answer, however many are asked for: more would take too long of very many
+	maxLimit    = 10000
+	maxQuery    = 200 // bytes of q
 )
 
 // filter selects devices; empty lists select all.
@@ -210,11 +210,12 @@ func (x *Exporter) listDevices(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "invalid", err.Error())
 		return
 	}
-	limit, err := parseLimit(query.Get("limit"), defaultLimit, maxLimit)
+	limit, err := parseLimit(query.Get("limit"), mostDevices, maxLimit)
 	if err != nil {
 		fail(w, http.StatusBadRequest, "invalid", err.Error())
 		return
 	}
+	limit = min(limit, mostDevices)
 	after, err := base64.RawURLEncoding.DecodeString(query.Get("cursor"))
 	if err != nil {
 		fail(w, http.StatusBadRequest, "invalid", "cursor: not one that this agent gave")

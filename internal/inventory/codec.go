@@ -27,7 +27,14 @@ func (w *encoder) int(v int64)     { w.b = binary.AppendVarint(w.b, v) }
 func (w *encoder) fixed(p []byte)  { w.b = append(w.b, p...) }
 func (w *encoder) string(s string) { w.uint(uint64(len(s))); w.b = append(w.b, s...) }
 func (w *encoder) bytes(p []byte)  { w.uint(uint64(len(p))); w.b = append(w.b, p...) }
-func (w *encoder) bool(v bool)     { w.b = append(w.b, map[bool]byte{true: 1}[v]) }
+
+func (w *encoder) bool(v bool) {
+	if v {
+		w.b = append(w.b, 1)
+	} else {
+		w.b = append(w.b, 0)
+	}
+}
 
 func (w *encoder) strings(s []string) {
 	w.uint(uint64(len(s)))

@@ -22,7 +22,7 @@ func encodeEntry(e *entry, names bool) []byte {
 	w.uint(uint64(e.bindSeq))
 	w.uint(uint64(len(e.bindings)))
 	for _, b := range e.bindings {
-		ip, _ := b.ip.MarshalBinary()
+		ip, _ := b.ip().MarshalBinary()
 		w.string(string(ip))
 		w.fixed(b.mac[:])
 		w.bool(b.live)
@@ -96,7 +96,7 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 		return nil, err
 	}
 	e := &entry{id: r.string(), rare: nothingRare, held: nothingHeld}
-	a := kin{state: State(i.intern(r.string()))}
+	a := kin{state: State(r.word(i))}
 	var returned int64
 	for _, t := range []*int64{&e.first, &e.last, &returned, &e.confirmed} {
 		*t = r.int()
@@ -117,7 +117,7 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 	}
 	hostnames := r.strings()
 	a.sources = i.sharedSources(r.section())
-	a.where = i.place(where{i.intern(r.string()), i.intern(r.string()), i.intern(r.string())})
+	a.where = i.place(where{r.word(i), r.word(i), r.word(i)})
 	e.serial = r.string()
 	a.claims = i.sharedClaims(r.section())
 	a.verdicts = i.sharedVerdicts(r.section())
@@ -135,11 +135,11 @@ func decodeEntry(i *Inventory, b []byte) (*entry, error) {
 }
 
 func (r *decoder) binding(b *binding) {
-	ip, ok := netip.AddrFromSlice([]byte(r.string()))
-	if !ok {
+	if ip, ok := netip.AddrFromSlice(r.section()); ok {
+		b.at = addressOf(ip)
+	} else {
 		r.err = errDamaged
 	}
-	b.ip = ip
 	copy(b.mac[:], r.fixed(6))
 	b.live = r.bool()
 	b.no = uint32(r.uint())
@@ -179,8 +179,8 @@ func (i *Inventory) sharedVerdicts(part []byte) []policy.Verdict {
 }
 
 func (r *decoder) claims(i *Inventory) *claims {
-	c := claims{manufacturer: i.intern(r.string()), brand: i.intern(r.string()), model: i.intern(r.string()), firmware: i.intern(r.string())}
-	c.class = fingerprint.Class(i.intern(r.string()))
+	c := claims{manufacturer: r.word(i), brand: r.word(i), model: r.word(i), firmware: r.word(i)}
+	c.class = fingerprint.Class(r.word(i))
 	c.certainty = math.Float64frombits(r.uint())
 	c.channels = int(r.int())
 	c.maybe = r.bool()

@@ -75,8 +75,8 @@ func (i *Inventory) partMAC(e *entry, m hwaddr, now time.Time) {
 		fresh.first, fresh.last = min(fresh.first, b.since), max(fresh.last, b.last)
 		e.bindings = slices.DeleteFunc(slices.Clone(e.bindings), func(o binding) bool { return o.no == b.no })
 		if b.live {
-			i.dropAddress(b.ip, e)
-			i.addAddress(b.ip, fresh)
+			i.dropAddress(b.ip(), e)
+			i.addAddress(b.ip(), fresh)
 		}
 		if c == nil {
 			continue

@@ -83,22 +83,22 @@ func (i *Inventory) shrink() {
 // covered tells whether the cycle would have seen the device: a live address
 // of it was covered and none was not.
 func (c *CycleEnd) covered(e *entry) bool {
-	seen, v4 := false, slices.ContainsFunc(e.bindings, func(b binding) bool { return b.live && b.ip.Is4() })
+	seen, v4 := false, slices.ContainsFunc(e.bindings, func(b binding) bool { return b.live && b.ip().Is4() })
 	for _, b := range e.bindings {
-		if !b.live || v4 && !b.ip.Is4() {
+		if !b.live || v4 && !b.ip().Is4() {
 			continue
 		}
 		switch {
-		case contains(c.Blind, b.ip):
+		case contains(c.Blind, b.ip()):
 			return false
-		case contains(c.Covered, b.ip), e.where.iface != "" && slices.Contains(c.Interfaces, e.where.iface):
+		case contains(c.Covered, b.ip()), e.where.iface != "" && slices.Contains(c.Interfaces, e.where.iface):
 			seen = true
 		default:
 			return false
 		}
 	}
 	if len(e.bindings) == 0 || !slices.ContainsFunc(e.bindings, func(b binding) bool { return b.live }) {
-		return e.where.iface != "" && slices.Contains(c.Interfaces, e.where.iface) || len(e.bindings) > 0 && contains(c.Covered, e.latest()[0].ip)
+		return e.where.iface != "" && slices.Contains(c.Interfaces, e.where.iface) || len(e.bindings) > 0 && contains(c.Covered, e.latest()[0].ip())
 	}
 	return seen
 }
@@ -142,19 +142,19 @@ func (i *Inventory) endAddresses(e *entry, c *CycleEnd) {
 	}
 	for n := range e.bindings {
 		b := &e.bindings[n]
-		old := !b.ip.Is4() && time.Duration(c.Time.UnixNano()-b.last) > day
-		if !b.live || b.last >= start || !old && (!b.ip.Is4() || !contains(c.Covered, b.ip)) {
+		old := !b.ip().Is4() && time.Duration(c.Time.UnixNano()-b.last) > day
+		if !b.live || b.last >= start || !old && (!b.ip().Is4() || !contains(c.Covered, b.ip())) {
 			continue
 		}
 		to := slices.IndexFunc(e.bindings, func(o binding) bool {
-			return o.live && o.last >= start && o.mac == b.mac && o.ip.Is4() == b.ip.Is4()
+			return o.live && o.last >= start && o.mac == b.mac && o.ip().Is4() == b.ip().Is4()
 		})
 		if to < 0 {
 			continue
 		}
 		i.release(e, b)
-		if next := &e.bindings[to]; b.ip.Is4() && next.no > b.no {
-			i.tell(e, Event{Time: c.Time, Event: "moved", From: b.ip.String(), To: next.ip.String()})
+		if next := &e.bindings[to]; b.ip().Is4() && next.no > b.no {
+			i.tell(e, Event{Time: c.Time, Event: "moved", From: b.ip().String(), To: next.ip().String()})
 		}
 	}
 }
@@ -192,9 +192,9 @@ func (i *Inventory) joinHeard(now time.Time) {
 		if x.sibling || len(x.macs) == 0 || x.first < i.cycleStart.UnixNano() || len(x.bindings) != 1 || !x.bindings[0].mac.zero() {
 			continue
 		}
-		for _, e := range i.at(x.bindings[0].ip) {
-			if b := e.liveAt(x.bindings[0].ip); e != x && b != nil && !b.mac.zero() && !i.apart[pair(e.id, x.id)] && i.saidTheSame(e, x) {
-				i.merge(e, x, now, "", "same words from "+b.ip.String())
+		for _, e := range i.at(x.bindings[0].ip()) {
+			if b := e.liveAt(x.bindings[0].ip()); e != x && b != nil && !b.mac.zero() && !i.apart[pair(e.id, x.id)] && i.saidTheSame(e, x) {
+				i.merge(e, x, now, "", "same words from "+b.ip().String())
 				break
 			}
 		}
@@ -298,6 +298,13 @@ func (i *Inventory) RejudgeUnless(by string) int {
 	return n
 }
 
+// All devices are judged anew at half pace: so many, and then a pause as long
+// as they took.
+const (
+	rejudgedAtOnce = 64
+	longestPause   = 100 * time.Millisecond
+)
+
 func (i *Inventory) rejudgeAll() int {
 	if i.opt.Judge == nil {
 		return 0
@@ -305,10 +312,14 @@ func (i *Inventory) rejudgeAll() int {
 	i.mu.Lock()
 	list := slices.Clone(i.sorted()) // as their evidence lies in the file
 	i.mu.Unlock()
-	for n, e := range list {
-		i.rejudge(e.id)
-		if n%64 == 0 {
-			i.relieve()
+	for some := range slices.Chunk(list, rejudgedAtOnce) {
+		begun := time.Now()
+		for _, e := range some {
+			i.rejudge(e.id)
+		}
+		i.relieve()
+		if len(some) == rejudgedAtOnce {
+			time.Sleep(min(time.Since(begun), longestPause)) // nobody waits for the last device, but somebody for a page
 		}
 	}
 	return len(list)

@@ -161,12 +161,31 @@ type people struct {
 
 // binding is the device at one IP, with the MAC seen there, since a time.
 type binding struct {
-	ip    netip.Addr
+	at    address
 	mac   hwaddr // zero when the network shows none
 	live  bool
 	no    uint32 // within the device, never reused
 	since int64
 	last  int64
+}
+
+func (b *binding) ip() netip.Addr { return b.at.addr() }
+
+// address is a netip.Addr without a zone, small and without a pointer that the
+// garbage collector would follow a hundred thousand times.
+type address struct {
+	bytes [16]byte
+	v4    bool
+}
+
+func addressOf(ip netip.Addr) address { return address{ip.As16(), ip.Is4()} }
+
+func (a address) addr() netip.Addr {
+	ip := netip.AddrFrom16(a.bytes)
+	if a.v4 {
+		return ip.Unmap()
+	}
+	return ip
 }
 
 // cold is the part of a device that is read when it is judged or shown alone.
@@ -185,7 +204,7 @@ const maxBindings = 16
 // liveAt returns the live binding to ip.
 func (e *entry) liveAt(ip netip.Addr) *binding {
 	for n := range e.bindings {
-		if e.bindings[n].ip == ip && e.bindings[n].live {
+		if e.bindings[n].ip() == ip && e.bindings[n].live {
 			return &e.bindings[n]
 		}
 	}
@@ -329,16 +348,16 @@ func (i *Inventory) excepted(e *entry) []policy.Verdict {
 // addresses are the live ones, latest first, or the last one known.
 func (e *entry) addresses() []string {
 	if len(e.bindings) == 1 {
-		return []string{e.bindings[0].ip.String()}
+		return []string{e.bindings[0].ip().String()}
 	}
 	out := make([]string, 0, 2)
 	for _, b := range e.latest() {
-		if b.live && len(out) < maxBindings {
-			out = append(out, b.ip.String())
+		if text := b.ip().String(); b.live && len(out) < maxBindings && !slices.Contains(out, text) {
+			out = append(out, text)
 		}
 	}
 	if len(out) == 0 && len(e.bindings) > 0 {
-		out = append(out, e.latest()[0].ip.String())
+		out = append(out, e.latest()[0].ip().String())
 	}
 	return out
 }
@@ -350,13 +369,13 @@ func (e *entry) latest() []binding {
 	}
 	out := slices.Clone(e.bindings)
 	slices.SortStableFunc(out, func(a, b binding) int {
-		if a.ip.Is4() != b.ip.Is4() {
-			if a.ip.Is4() {
+		if a.ip().Is4() != b.ip().Is4() {
+			if a.ip().Is4() {
 				return -1
 			}
 			return 1
 		}
-		return cmp.Or(cmp.Compare(b.since, a.since), a.ip.Compare(b.ip))
+		return cmp.Or(cmp.Compare(b.since, a.since), a.ip().Compare(b.ip()))
 	})
 	return out
 }

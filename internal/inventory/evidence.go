@@ -307,7 +307,7 @@ func (e *entry) currentGroup(c *cold) map[uint32]bool {
 	}
 	of := func(b binding) bond {
 		if b.mac.zero() {
-			return bond{ip: b.ip}
+			return bond{ip: b.ip()}
 		}
 		return bond{mac: b.mac}
 	}

@@ -12,7 +12,7 @@ import (
 func FuzzStoredDevice(f *testing.F) {
 	i := newInventory(Options{})
 	e := i.newEntry("mac", 1)
-	e.bindings = []binding{{ip: ip("10.0.0.1"), no: 1, live: true, since: 1, last: 2}}
+	e.bindings = []binding{{at: addressOf(ip("10.0.0.1")), no: 1, live: true, since: 1, last: 2}}
 	e.macs = []hwaddr{{0x44, 0x19, 0xb6, 1, 2, 3}}
 	e.keys = []key{makeKey(keySerial, "sadp", "X")}
 	e.person().annotations.Note = "n"

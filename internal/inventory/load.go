@@ -163,7 +163,7 @@ func (i *Inventory) index(e *entry) {
 	}
 	for _, b := range e.bindings {
 		if b.live {
-			i.addAddress(b.ip, e)
+			i.addAddress(b.ip(), e)
 		}
 	}
 }

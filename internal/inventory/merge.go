@@ -104,7 +104,7 @@ func (i *Inventory) mergeInto(keep, gone *entry, t time.Time, by, why string) *e
 		b.no += offset
 		keep.bindings = append(slices.Clip(keep.bindings), b)
 		if b.live {
-			i.addAddress(b.ip, keep)
+			i.addAddress(b.ip(), keep)
 		}
 	}
 	keep.bindSeq += gone.bindSeq
@@ -164,7 +164,7 @@ func (i *Inventory) foldBindings(e *entry) {
 	renamed := map[uint32]uint32{}
 	for _, b := range e.bindings {
 		n := slices.IndexFunc(out, func(o binding) bool {
-			return o.ip == b.ip && (o.mac == b.mac || o.mac.zero() || b.mac.zero())
+			return o.ip() == b.ip() && (o.mac == b.mac || o.mac.zero() || b.mac.zero())
 		})
 		if n < 0 {
 			out = append(out, b)
@@ -276,7 +276,7 @@ func (i *Inventory) forget(e *entry) {
 		}
 	}
 	for _, b := range e.bindings {
-		i.dropAddress(b.ip, e)
+		i.dropAddress(b.ip(), e)
 	}
 	i.changes++
 	i.enqueue(e)
@@ -291,7 +291,7 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) (here *entry, s
 	}
 	var at []binding
 	for _, b := range e.bindings {
-		if b.live && b.mac == mac && b.ip.Is4() {
+		if b.live && b.mac == mac && b.ip().Is4() {
 			at = append(at, b)
 		}
 	}
@@ -301,26 +301,26 @@ func (i *Inventory) gateway(e *entry, mac hwaddr, ip netip.Addr) (here *entry, s
 	i.share(macName(mac.String()))
 	delete(i.macs, mac)
 	e.macs = slices.DeleteFunc(slices.Clone(e.macs), func(m hwaddr) bool { return m == mac })
-	slices.SortFunc(at, func(a, b binding) int { return a.ip.Compare(b.ip) })
+	slices.SortFunc(at, func(a, b binding) int { return a.ip().Compare(b.ip()) })
 	lost := i.displaced(e, at)
-	own := max(0, slices.IndexFunc(at, func(b binding) bool { return lost[b.ip] == nil }))
+	own := max(0, slices.IndexFunc(at, func(b binding) bool { return lost[b.ip()] == nil }))
 	owners := make([]*entry, len(at))
 	for n, b := range at {
 		owners[n] = e
 		if n != own {
 			owners[n] = i.splitOff(e, b)
-			split = append(split, SplitOff{From: e.id, To: owners[n].id, IP: b.ip})
+			split = append(split, SplitOff{From: e.id, To: owners[n].id, IP: b.ip()})
 		}
-		if held := owners[n].liveAt(b.ip); held != nil {
+		if held := owners[n].liveAt(b.ip()); held != nil {
 			held.mac = hwaddr{}
 		}
 	}
 	here = e
 	for n, b := range at {
-		if x := lost[b.ip]; x != nil && !i.apart[pair(x.id, owners[n].id)] {
-			owners[n] = i.merge(x, owners[n], i.now(), "", "address "+b.ip.String()+" was its own before a gateway's MAC was seen there")
+		if x := lost[b.ip()]; x != nil && !i.apart[pair(x.id, owners[n].id)] {
+			owners[n] = i.merge(x, owners[n], i.now(), "", "address "+b.ip().String()+" was its own before a gateway's MAC was seen there")
 		}
-		if b.ip == ip {
+		if b.ip() == ip {
 			here = owners[n]
 		}
 	}
@@ -336,8 +336,8 @@ func (i *Inventory) displaced(gateway *entry, at []binding) map[netip.Addr]*entr
 	for _, x := range i.sorted() {
 		for _, b := range x.bindings {
 			if x != gateway && !b.live && b.mac.zero() && b.last >= i.cycleStart.UnixNano() &&
-				slices.ContainsFunc(at, func(o binding) bool { return o.ip == b.ip }) {
-				lost[b.ip] = x
+				slices.ContainsFunc(at, func(o binding) bool { return o.ip() == b.ip() }) {
+				lost[b.ip()] = x
 			}
 		}
 	}
@@ -353,8 +353,8 @@ func (i *Inventory) splitOff(e *entry, b binding) *entry {
 	a.sources, a.where = e.sources, e.where
 	i.liken(fresh, a)
 	fresh.bindSeq, fresh.bindings = b.no, []binding{b}
-	i.dropAddress(b.ip, e)
-	i.addAddress(b.ip, fresh)
+	i.dropAddress(b.ip(), e)
+	i.addAddress(b.ip(), fresh)
 	e.bindings = slices.DeleteFunc(slices.Clone(e.bindings), func(o binding) bool { return o.no == b.no })
 	if c := i.coldOf(e); c != nil {
 		given := &cold{}

@@ -86,7 +86,7 @@ func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, boo
 	mac := ids.mac
 	for n := range e.bindings {
 		b := &e.bindings[n]
-		if b.ip != o.IP || !(b.mac == mac || b.mac.zero() || mac.zero()) {
+		if b.ip() != o.IP || !(b.mac == mac || b.mac.zero() || mac.zero()) {
 			continue
 		}
 		fresh := !b.live || b.mac != mac && !mac.zero()
@@ -104,7 +104,7 @@ func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, boo
 		return b.no, fresh
 	}
 	e.bindSeq++
-	b := binding{ip: o.IP, mac: mac, no: e.bindSeq, since: now, last: now}
+	b := binding{at: addressOf(o.IP), mac: mac, no: e.bindSeq, since: now, last: now}
 	e.bindings = append(slices.Clip(e.bindings), b)
 	added := &e.bindings[len(e.bindings)-1]
 	if i.takeAddress(e, added, o) {
@@ -148,7 +148,7 @@ func (i *Inventory) takeAddress(e *entry, b *binding, o *Observation) bool {
 // release ends a binding; the device keeps it as its last known address.
 func (i *Inventory) release(e *entry, b *binding) {
 	b.live = false
-	i.dropAddress(b.ip, e)
+	i.dropAddress(b.ip(), e)
 	i.touch(e)
 }
 
@@ -160,19 +160,19 @@ func (i *Inventory) moved(e *entry, b *binding, o *Observation, was int64) {
 	from := ""
 	for n := range e.bindings {
 		old := &e.bindings[n]
-		if old == b || old.ip == b.ip || old.mac != b.mac || old.ip.Is4() != b.ip.Is4() || !b.ip.Is4() {
+		if old == b || old.ip() == b.ip() || old.mac != b.mac || old.ip().Is4() != b.ip().Is4() || !b.ip().Is4() {
 			continue
 		}
 		if old.live && old.last < i.cycleStart.UnixNano() {
 			i.release(e, old)
-			from = old.ip.String()
+			from = old.ip().String()
 		}
 	}
 	if from == "" && i.addressless(e, b) {
 		from = e.lastAddress(b, was)
 	}
-	if from != "" && from != b.ip.String() {
-		i.tell(e, Event{Time: o.Time, Event: "moved", From: from, To: b.ip.String(), Evidence: o.Source})
+	if from != "" && from != b.ip().String() {
+		i.tell(e, Event{Time: o.Time, Event: "moved", From: from, To: b.ip().String(), Evidence: o.Source})
 	}
 }
 
@@ -180,13 +180,13 @@ func (i *Inventory) moved(e *entry, b *binding, o *Observation, was int64) {
 // this one, which a kernel's neighbour table may still hold.
 func (e *entry) movedSince(from *binding, sighted int64) bool {
 	return slices.ContainsFunc(e.bindings, func(b binding) bool {
-		return b.live && b.mac == from.mac && b.ip != from.ip && b.ip.Is4() == from.ip.Is4() && b.since > sighted
+		return b.live && b.mac == from.mac && b.ip() != from.ip() && b.ip().Is4() == from.ip().Is4() && b.since > sighted
 	})
 }
 
 // addressless: every other binding had ended before.
 func (i *Inventory) addressless(e *entry, b *binding) bool {
-	return b.ip.Is4() && !slices.ContainsFunc(e.bindings, func(o binding) bool { return o.live && o.no != b.no && o.ip.Is4() })
+	return b.ip().Is4() && !slices.ContainsFunc(e.bindings, func(o binding) bool { return o.live && o.no != b.no && o.ip().Is4() })
 }
 
 // lastAddress is where the device was seen last before b, and after was.
@@ -194,14 +194,14 @@ func (e *entry) lastAddress(b *binding, was int64) string {
 	var last *binding
 	for n := range e.bindings {
 		o := &e.bindings[n]
-		if o.no != b.no && o.ip.Is4() && (last == nil || o.last > last.last) {
+		if o.no != b.no && o.ip().Is4() && (last == nil || o.last > last.last) {
 			last = o
 		}
 	}
 	if last == nil || last.last > b.last || last.last < was {
 		return ""
 	}
-	return last.ip.String()
+	return last.ip().String()
 }
 
 // trimBindings forgets the oldest ended bindings, then the oldest.
@@ -260,7 +260,7 @@ func (i *Inventory) describe(e *entry, o *Observation) {
 // and no mere link-local one.
 func (e *entry) reachedBeside(ip netip.Addr) bool {
 	return slices.ContainsFunc(e.bindings, func(b binding) bool {
-		return b.live && b.ip != ip && !b.ip.IsLinkLocalUnicast()
+		return b.live && b.ip() != ip && !b.ip().IsLinkLocalUnicast()
 	})
 }
 

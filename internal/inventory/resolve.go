@@ -142,10 +142,10 @@ func (i *Inventory) resolveAddress(o *Observation, ids *identities) (*entry, boo
 func (e *entry) shownElsewhere(ip netip.Addr) bool {
 	shown := false
 	for _, b := range e.bindings {
-		if b.live && b.ip == ip {
+		if b.live && b.ip() == ip {
 			return false
 		}
-		shown = shown || b.live && !b.mac.zero() && b.ip.Is4() == ip.Is4()
+		shown = shown || b.live && !b.mac.zero() && b.ip().Is4() == ip.Is4()
 	}
 	return shown
 }

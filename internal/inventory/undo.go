@@ -154,7 +154,7 @@ func (i *Inventory) giveHardware(keep *entry, was *before) {
 }
 
 func (e *entry) boundTo(ip netip.Addr, mac hwaddr) bool {
-	return slices.ContainsFunc(e.bindings, func(b binding) bool { return b.ip == ip && b.mac == mac })
+	return slices.ContainsFunc(e.bindings, func(b binding) bool { return b.ip() == ip && b.mac == mac })
 }
 
 // giveBindings gives gone its addresses back. It tells which binding numbers
@@ -164,16 +164,16 @@ func (i *Inventory) giveBindings(keep *entry, was *before) map[uint32]bool {
 	var ended []netip.Addr
 	keep.bindings = slices.DeleteFunc(slices.Clone(keep.bindings), func(b binding) bool {
 		switch {
-		case !e.boundTo(b.ip, b.mac) && !slices.Contains(e.macs, b.mac):
+		case !e.boundTo(b.ip(), b.mac) && !slices.Contains(e.macs, b.mac):
 			return false
-		case was.kept != nil && was.kept.boundTo(b.ip, b.mac):
+		case was.kept != nil && was.kept.boundTo(b.ip(), b.mac):
 			lost[b.no] = false
 			return false
 		case len(keep.bindings) == 1:
 			return false
 		}
 		lost[b.no] = true
-		ended = append(ended, b.ip)
+		ended = append(ended, b.ip())
 		return true
 	})
 	if was.kept != nil {
@@ -192,8 +192,8 @@ func (i *Inventory) giveBindings(keep *entry, was *before) map[uint32]bool {
 	}
 	for n := range e.bindings {
 		b := &e.bindings[n]
-		if b.live = b.live && keep.liveAt(b.ip) == nil && (b.mac.zero() || i.macs[b.mac] == e); b.live {
-			i.addAddress(b.ip, e)
+		if b.live = b.live && keep.liveAt(b.ip()) == nil && (b.mac.zero() || i.macs[b.mac] == e); b.live {
+			i.addAddress(b.ip(), e)
 		}
 	}
 	return lost

@@ -115,7 +115,7 @@ func (i *Inventory) relayed(recorder *entry) int {
 		if !b.live {
 			continue
 		}
-		for _, e := range i.at(b.ip) {
+		for _, e := range i.at(b.ip()) {
 			if e.claims.class == fingerprint.ClassCamera && e.state != Removed {
 				seen[e] = true
 			}

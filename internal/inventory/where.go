@@ -3,6 +3,7 @@ package inventory
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -36,12 +37,12 @@ func (w *Where) fill(e *entry) {
 	w.IPs, w.MACs = w.IPs[:0], w.MACs[:0]
 	bindings := e.latest()
 	for _, b := range bindings {
-		if (b.live || len(bindings) == 1) && len(w.IPs) < maxBindings {
-			w.IPs = append(w.IPs, b.ip)
+		if ip := b.ip(); (b.live || len(bindings) == 1) && len(w.IPs) < maxBindings && !slices.Contains(w.IPs, ip) {
+			w.IPs = append(w.IPs, ip)
 		}
 	}
 	if len(w.IPs) == 0 && len(bindings) > 0 {
-		w.IPs = append(w.IPs, bindings[0].ip)
+		w.IPs = append(w.IPs, bindings[0].ip())
 	}
 	for _, m := range e.macs {
 		w.MACs = append(w.MACs, m)

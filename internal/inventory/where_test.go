@@ -49,6 +49,26 @@ func TestWhereIsWhatDeviceShows(t *testing.T) {
 	}
 }
 
+// TestAddressClaimedUnderTwoMACsIsShownOnce: somebody claims the address of a
+// camera while it answers.
+func TestAddressClaimedUnderTwoMACsIsShownOnce(t *testing.T) {
+	s := newSite(t, Options{})
+	serial := ev("sadp", 37020, "serial", "DS-2CD2143G2-I20230412AAWR287927092")
+	id := s.see("10.0.0.1", macA, serial...).Device
+	if other := s.see("10.0.0.1", macB, serial...).Device; other != id {
+		t.Fatalf("%s and %s", id, other)
+	}
+	if d := s.device(id); !slices.Equal(d.IPs, []string{"10.0.0.1"}) || len(d.MACs) != 2 {
+		t.Errorf("%v %v", d.IPs, d.MACs)
+	}
+	s.EachAt(func(_ *Device, at *Where) bool {
+		if len(at.IPs) != 1 {
+			t.Errorf("%v", at.IPs)
+		}
+		return true
+	})
+}
+
 func texts(at *Where) (out [2][]string) {
 	out = [2][]string{{}, {}}
 	for _, ip := range at.IPs {
