@@ -51,6 +51,7 @@ func (a *Agent) cycles(ctx context.Context) error {
 func (a *Agent) rest() {
 	a.judgeRest()
 	a.inventory.EndCycle(inventory.CycleEnd{Number: int(a.cycleNum.Load()), Time: a.now(), Asked: a.config().Discovery.IdentifyInterval.D()})
+	a.judgeRest() // what the end of the cycle has parted
 	a.forgetHosts()
 	a.crowds.forget(a.now())
 }
@@ -110,6 +111,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.placeDevices()
 	end := a.cycleEnd(number, begun)
 	a.inventory.EndCycle(end)
+	a.judgeRest() // what the end of the cycle has parted
 	a.tellNetworks()
 	a.last.finished(begun, a.now())
 	a.progress.end()

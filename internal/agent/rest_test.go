@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"camcensus/discovery"
 	"camcensus/internal/config"
 	"camcensus/internal/inventory"
 )
@@ -56,5 +57,37 @@ func TestAnAgentThatOnlyListensForgetsInTime(t *testing.T) {
 	}
 	if d, _ := a.Device(camera); d.State != inventory.Present || len(d.MACs) != 1 || d.IPs[0] != "10.0.0.17" {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestPartedClonesAreJudgedAtOnce: cameras whose maker gave them all one serial
+// are told apart at the end of a cycle, and have their verdicts then.
+func TestPartedClonesAreJudgedAtOnce(t *testing.T) {
+	c := config.Default()
+	c.Mode, c.Interfaces = config.ModeListen, []string{"lo"}
+	c.Networks = make([]config.Network, 1)
+	if err := c.Networks[0].UnmarshalText([]byte("127.77.0.0/24")); err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), Options{Config: c, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for n := range 10 {
+		ip := fmt.Sprintf("127.77.0.%d", n+10)
+		a.take(discovery.Sighting{Time: time.Now(), Source: "sadp", Interface: "lo", IP: netip.MustParseAddr(ip), Port: 37020, Kind: "sadp",
+			MAC: net.HardwareAddr{0x44, 0x19, 0xb6, 0, 0, byte(n + 1)},
+			Raw: fmt.Appendf(nil, `<ProbeMatch><Types>inquiry</Types><DeviceDescription>DS-2CD2385G1-I</DeviceDescription><DeviceSN>DS-2CD2385G1-I20190412AAWR287927092</DeviceSN><IPv4Address>%s</IPv4Address></ProbeMatch>`, ip)})
+	}
+	a.rest()
+	all := a.inventory.Devices()
+	if len(all) != 10 {
+		t.Errorf("%d devices", len(all))
+	}
+	for _, d := range all {
+		if len(d.Verdicts) == 0 || d.Manufacturer != "Hikvision" {
+			t.Errorf("%s %v: %q, verdicts %v", d.ID, d.IPs, d.Manufacturer, d.Verdicts)
+		}
 	}
 }
