@@ -33,7 +33,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	g.Go(func() error {
 		a.keepSmall() // loading left much behind,
 		a.inventory.AwaitCheck(ctx)
-		a.inventory.RejudgeUnless(a.judgedBy())
+		a.inventory.RejudgeUnless(ctx, a.judgedBy())
 		a.keepSmall() // as judging does
 		return nil
 	})

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"time"
@@ -266,63 +267,78 @@ func (i *Inventory) Expire() {
 
 // Rejudge judges every device anew by its stored evidence, with
 // Options.Judge: after new rules or another policy. No packet is sent. One that
-// is under way ends first.
+// is under way gives up, since this goes by something newer. It returns how many
+// it judged.
 func (i *Inventory) Rejudge() int {
+	own := i.rejudges.Add(1)
 	i.rejudging.Lock()
 	defer i.rejudging.Unlock()
 	i.mu.Lock()
 	i.judgedBy, i.overruled = "", true
 	i.mu.Unlock()
-	return i.rejudgeAll()
+	i.rejudged = own
+	n, _ := i.rejudgeAll(false, func() bool { return i.rejudges.Load() != own })
+	return n
 }
 
-// RejudgeUnless is Rejudge, unless every device was judged by the same when the
-// inventory was last closed: rules, policies and whatever else a judgement
-// rests on, in one line. Whoever calls it judges by the same from then on; one
-// that edits without it leaves the inventory to be judged anew. After a Rejudge
-// it does nothing: that went by something newer.
-func (i *Inventory) RejudgeUnless(by string) int {
+// RejudgeUnless is Rejudge at half pace and until ctx ends, unless every device
+// was judged by the same when the inventory was last closed: rules, policies and
+// whatever else a judgement rests on, in one line. Whoever calls it judges by the
+// same from then on; one that edits without it leaves the inventory to be judged
+// anew. After a Rejudge it does nothing: that went by something newer.
+func (i *Inventory) RejudgeUnless(ctx context.Context, by string) int {
 	i.rejudging.Lock()
 	defer i.rejudging.Unlock()
 	i.mu.Lock()
 	i.judging = true
 	same := i.overruled || i.judgedBy == by && by != ""
+	if !same {
+		i.judgedBy = "" // neither by the one nor by the other until all are
+	}
 	i.mu.Unlock()
 	if same {
 		return 0
 	}
-	n := i.rejudgeAll()
-	i.mu.Lock()
-	i.judgedBy = by
-	i.mu.Unlock()
+	n, all := i.rejudgeAll(true, func() bool { return ctx.Err() != nil || i.rejudges.Load() != i.rejudged })
+	if all {
+		i.mu.Lock()
+		i.judgedBy = by
+		i.mu.Unlock()
+	}
 	return n
 }
 
-// All devices are judged anew at half pace: so many, and then a pause as long
-// as they took.
+// At half pace so many devices are judged, and then comes a pause as long as
+// they took.
 const (
 	rejudgedAtOnce = 64
 	longestPause   = 100 * time.Millisecond
 )
 
-func (i *Inventory) rejudgeAll() int {
+// rejudgeAll judges until enough says so; it returns how many it judged, and
+// whether that is all. The caller holds rejudging.
+func (i *Inventory) rejudgeAll(halfPace bool, enough func() bool) (n int, all bool) {
 	if i.opt.Judge == nil {
-		return 0
+		return 0, true
 	}
 	i.mu.Lock()
 	list := slices.Clone(i.sorted()) // as their evidence lies in the file
 	i.mu.Unlock()
 	for some := range slices.Chunk(list, rejudgedAtOnce) {
+		if enough() {
+			return n, false
+		}
 		begun := time.Now()
 		for _, e := range some {
 			i.rejudge(e.id)
 		}
+		n += len(some)
 		i.relieve()
-		if len(some) == rejudgedAtOnce {
+		if halfPace && n < len(list) {
 			time.Sleep(min(time.Since(begun), longestPause)) // nobody waits for the last device, but somebody for a page
 		}
 	}
-	return len(list)
+	return n, true
 }
 
 func (i *Inventory) rejudge(id string) {

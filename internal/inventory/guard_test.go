@@ -1,11 +1,13 @@
 package inventory
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -273,7 +275,7 @@ func TestJudgedAnewOnlyWhereSomethingIsNew(t *testing.T) {
 		{by: "", judged: 1},
 		{by: "rules 2", judged: 1},
 	} {
-		if got := s.RejudgeUnless(c.by); got != c.judged {
+		if got := s.RejudgeUnless(t.Context(), c.by); got != c.judged {
 			t.Errorf("start %d, by %q: %d judged, want %d", n, c.by, got, c.judged)
 		}
 		if c.killed {
@@ -281,13 +283,13 @@ func TestJudgedAnewOnlyWhereSomethingIsNew(t *testing.T) {
 		}
 		s = reopen(t, s, o)
 	}
-	s.RejudgeUnless("rules 2")
+	s.RejudgeUnless(t.Context(), "rules 2")
 	s.Rejudge() // other rules meanwhile
-	if s = reopen(t, s, o); s.RejudgeUnless("rules 2") != 1 {
+	if s = reopen(t, s, o); s.RejudgeUnless(t.Context(), "rules 2") != 1 {
 		t.Error("a reload in between was not told")
 	}
 	s = reopen(t, s, o) // by a command that edits, under whatever configuration
-	if s = reopen(t, s, o); s.RejudgeUnless("rules 2") != 1 {
+	if s = reopen(t, s, o); s.RejudgeUnless(t.Context(), "rules 2") != 1 {
 		t.Error("an edit in between, without an agent, was not told")
 	}
 }
@@ -312,14 +314,14 @@ func TestAReloadWhileAllAreJudgedHasTheLastWord(t *testing.T) {
 		}
 		var start sync.WaitGroup
 		if !late {
-			start.Go(func() { s.RejudgeUnless("rules 0") })
+			start.Go(func() { s.RejudgeUnless(t.Context(), "rules 0") })
 			<-judging
 		}
 		rules.Store(1)
 		start.Go(func() {
 			if late {
 				s.Rejudge()
-				s.RejudgeUnless("rules 0")
+				s.RejudgeUnless(t.Context(), "rules 0")
 				return
 			}
 			close(reloading)
@@ -331,8 +333,53 @@ func TestAReloadWhileAllAreJudgedHasTheLastWord(t *testing.T) {
 				t.Errorf("late %v: %s is judged by %s", late, d.ID, d.Model)
 			}
 		}
-		if s = reopen(t, s, o); s.RejudgeUnless("rules 0") != 3 {
+		if s = reopen(t, s, o); s.RejudgeUnless(t.Context(), "rules 0") != 3 {
 			t.Errorf("late %v: the next start takes them for judged by the old rules", late)
+		}
+	}
+}
+
+// TestJudgingAllGivesUpWhenItsOutcomeIsOld: for a reload, and at the agent's end.
+func TestJudgingAllGivesUpWhenItsOutcomeIsOld(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		const devices = 3 * rejudgedAtOnce
+		judging, goOn := make(chan struct{}), make(chan struct{})
+		var calls atomic.Int64
+		o := Options{Dir: t.TempDir(), Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+			if calls.Add(1) == 1 {
+				close(judging)
+				<-goOn
+			}
+			return fingerprint.Identity{Class: fingerprint.ClassCamera}, nil
+		}}
+		s := newSite(t, o)
+		for n := range devices {
+			s.see(fmt.Sprintf("10.0.0.%d", n+1), fmt.Sprintf("44:19:b6:10:20:%02x", n), ev("http", 80, "server", "App-webs/")...)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		judged, reloaded := make(chan int, 1), make(chan int, 1)
+		go func() { judged <- s.RejudgeUnless(ctx, "rules 1") }()
+		<-judging
+		if ends {
+			end()
+		} else {
+			go func() { reloaded <- s.Rejudge() }()
+			for s.rejudges.Load() == 0 {
+				runtime.Gosched()
+			}
+		}
+		close(goOn)
+		if n := <-judged; n != rejudgedAtOnce {
+			t.Errorf("ends %v: %d devices judged before it gave up", ends, n)
+		}
+		if !ends {
+			if n := <-reloaded; n != devices {
+				t.Errorf("%d devices judged by the reload", n)
+			}
+		}
+		end()
+		if s = reopen(t, s, o); s.RejudgeUnless(t.Context(), "rules 1") != devices {
+			t.Errorf("ends %v: the next start takes them for judged", ends)
 		}
 	}
 }

@@ -108,7 +108,9 @@ type Inventory struct {
 	readOnly   bool
 	toldFull   time.Time // when the log said so last
 
-	rejudging sync.Mutex // all devices, one round after the other; taken before mu
+	rejudging sync.Mutex    // all devices, one round after the other; taken before mu
+	rejudges  atomic.Uint64 // calls of Rejudge
+	rejudged  uint64        // the latest of them that began, under rejudging
 
 	store *store // nil in memory
 }
