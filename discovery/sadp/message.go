@@ -3,8 +3,10 @@ package sadp
 import (
 	"encoding/json"
 	"html"
+	"maps"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 
 	"camcensus/discovery"
@@ -97,9 +99,11 @@ func parseBare(raw []byte) (root string, a answer) {
 		document = inner
 	}
 	a = answer{}
-	for name, value := range document {
-		if value, ok := value.(string); ok && len(a) < maxElements {
-			a[strings.ToLower(name)] = value
+	for _, name := range slices.Sorted(maps.Keys(document)) {
+		value, ok := document[name].(string)
+		name = strings.ToLower(name)
+		if _, seen := a[name]; ok && !seen && len(a) < maxElements { // of a name in two spellings the first
+			a[name] = value
 		}
 	}
 	if a["types"] == "" {

@@ -84,6 +84,17 @@ func TestOnlyAnswersToInquiriesAreEvidence(t *testing.T) {
 	}
 }
 
+// JSON of a client may have one name in two spellings; which counts is the
+// same each time.
+func TestOneNameInTwoSpellingsIsReadAlikeEachTime(t *testing.T) {
+	raw := []byte(`{"types": "inquiry", "deviceDescription": "B", "DeviceDescription": "A", "devicedescription": "C"}`)
+	for range 50 {
+		if got := values(Fields("sadp", raw), "model"); !slices.Equal(got, []string{"A"}) {
+			t.Fatalf("model = %q", got)
+		}
+	}
+}
+
 func TestSaltIsNotKept(t *testing.T) {
 	kept := withoutSalt(fixture(t))
 	if bytes.Contains(kept, []byte("0000000000000000")) || !bytes.Contains(kept, []byte("<Salt></Salt>")) {

@@ -27,6 +27,7 @@ const (
 type Envelope struct {
 	Action     string // "probematches", "hello", "bye", "resolvematches", "probe", "resolve", "fault", or ""
 	Namespace  string // "2005", "2009" or ""
+	Dialect    string // the namespace of a maker's own form of this protocol, or ""
 	MessageID  string
 	RelatesTo  string
 	InstanceID string
@@ -94,6 +95,8 @@ func Split(raw []byte) [][]byte {
 type reader struct {
 	envelope    Envelope
 	stack       []string
+	spaces      []space // as declared, the newest last
+	opened      int     // where the element began that holds matches
 	text        strings.Builder
 	match       *Match
 	faultCode   string
@@ -138,20 +141,105 @@ func (r *reader) start(t xml.StartElement) bool {
 	if len(r.stack) >= maxDepth {
 		return false
 	}
+	within := ""
+	if len(r.stack) > 0 {
+		within = standard(r.stack[len(r.stack)-1])
+	}
 	r.stack = append(r.stack, name)
-	switch name {
-	case "envelope":
+	r.declare(t)
+	form := standard(name)
+	switch {
+	case form == "envelope":
 		r.sawEnvelope = true
-	case "appsequence":
+	case form == "appsequence":
 		r.envelope.InstanceID = attribute(t, "InstanceId")
-	case "probematch", "resolvematch", "hello", "bye":
+	case isList(form):
+		r.opened = r.offset
+		r.setDialect(t)
+	case isMatch(form):
 		if len(r.envelope.Matches) >= maxMatches {
 			return false
 		}
-		r.openMatch()
+		r.openMatch(r.offset)
+		r.setDialect(t)
+	case r.match == nil && isList(within) && isContent(name):
+		if len(r.envelope.Matches) >= maxMatches {
+			return false
+		}
+		r.openMatch(r.opened) // some write one match without an element of its own
 	}
-	r.setAction(actionOf(name))
+	r.setAction(actionOf(form))
 	return true
+}
+
+// standard is the name of an element or action as WS-Discovery has it: a maker
+// that speaks a form of its own puts its name before it (UniviewProbeMatches).
+func standard(name string) string {
+	for _, known := range [...]string{"probematches", "probematch", "resolvematches", "resolvematch", "hello"} {
+		if strings.HasSuffix(name, known) {
+			return known
+		}
+	}
+	return name
+}
+
+func isList(form string) bool { return form == "probematches" || form == "resolvematches" }
+
+// isContent tells the elements that only a match holds.
+func isContent(name string) bool {
+	switch name {
+	case "endpointreference", "types", "scopes", "xaddrs", "metadataversion":
+		return true
+	}
+	return false
+}
+
+// maxSpaces bounds the namespaces that are kept of one document.
+const maxSpaces = 32
+
+type space struct{ prefix, uri string }
+
+// declare keeps the namespaces that an element declares.
+func (r *reader) declare(t xml.StartElement) {
+	for _, a := range t.Attr {
+		prefix := a.Name.Local
+		switch {
+		case a.Name.Space == "xmlns":
+		case a.Name.Space == "" && prefix == "xmlns":
+			prefix = ""
+		default:
+			continue
+		}
+		if len(r.spaces) < maxSpaces {
+			r.spaces = append(r.spaces, space{prefix, a.Value})
+		}
+	}
+}
+
+// spaceOf is the namespace of a prefix, "" where nobody declared it.
+func (r *reader) spaceOf(prefix string) string {
+	for _, s := range slices.Backward(r.spaces) {
+		if s.prefix == prefix {
+			return s.uri
+		}
+	}
+	return ""
+}
+
+// setDialect keeps the namespace of an element that holds matches or is one,
+// unless it is a standard's. A prefix that nobody declared tells nothing.
+func (r *reader) setDialect(t xml.StartElement) {
+	if r.envelope.Dialect != "" {
+		return
+	}
+	uri := r.spaceOf(t.Name.Space)
+	lower := strings.ToLower(uri)
+	for _, owner := range [...]string{"schemas.xmlsoap.org/", "docs.oasis-open.org/", "www.w3.org/", "www.onvif.org/"} {
+		if strings.Contains(lower, owner) {
+			return
+		}
+	}
+	r.envelope.Dialect = uri
 }
 
 // actionOf is the action that an element of the body stands for.
@@ -163,8 +251,8 @@ func actionOf(element string) string {
 	return element
 }
 
-func (r *reader) openMatch() {
-	r.envelope.Matches = append(r.envelope.Matches, Match{start: r.offset, end: len(r.envelope.text)})
+func (r *reader) openMatch(start int) {
+	r.envelope.Matches = append(r.envelope.Matches, Match{start: start, end: len(r.envelope.text)})
 	r.match = &r.envelope.Matches[len(r.envelope.Matches)-1]
 }
 
@@ -178,7 +266,7 @@ func (r *reader) end(local string, offset int) {
 		}
 		r.keep(r.stack[len(r.stack)-1], r.text.String()) // the innermost, though it may lack its own end
 		r.stack = r.stack[:i]
-		if r.match != nil && isMatch(name) {
+		if form := standard(name); r.match != nil && (isMatch(form) || isList(form)) {
 			r.match.end = offset
 			r.match = nil
 		}
@@ -217,7 +305,7 @@ func (r *reader) keep(name, text string) {
 	}
 	switch name {
 	case "action":
-		r.setAction(strings.ToLower(text[strings.LastIndexByte(text, '/')+1:]))
+		r.setAction(standard(strings.ToLower(text[strings.LastIndexByte(text, '/')+1:])))
 	case "messageid":
 		r.envelope.MessageID = text
 	case "relatesto":
@@ -332,6 +420,7 @@ func Fields(kind string, raw []byte) []discovery.Field {
 	var l facts.List
 	l.Add("action", e.Action)
 	l.Add("namespace", e.Namespace)
+	l.Add("dialect", e.Dialect)
 	l.Add("relatesto", e.RelatesTo)
 	l.Add("instance_id", e.InstanceID)
 	l.Add("fault", e.Fault)
@@ -396,6 +485,7 @@ var scopeFields = map[string]string{
 	"mfr":          "scope.manufacturer",
 	"mac":          "scope.mac",
 	"macaddress":   "scope.mac",
+	"macaddr":      "scope.mac",
 	"serial":       "scope.serial",
 	"serialnumber": "scope.serial",
 	"profile":      "scope.profile",
@@ -408,6 +498,9 @@ func addScope(l *facts.List, scope string) {
 	category, value, ok := onvifScope(scope)
 	if !ok {
 		return
+	}
+	if kind, maker, nested := strings.Cut(value, "/"); nested && maker != "" && strings.EqualFold(category, "type") && strings.EqualFold(kind, "manufacturer") {
+		category, value = kind, maker // Foscam's firmware puts the one category into the other
 	}
 	field := scopeFields[strings.ToLower(category)]
 	switch field {

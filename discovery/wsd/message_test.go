@@ -155,6 +155,58 @@ func TestDepthAndCountsAreBounded(t *testing.T) {
 	}
 }
 
+// A maker may speak a form of its own: its name before the elements, its own
+// namespace, and the match's content straight in the list.
+func TestMakersOwnForm(t *testing.T) {
+	const space = "http://www.uniview.com/Ver10/Device/wsdl"
+	form := func(declared, list, inner string) string {
+		return `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery" ` + declared +
+			`><s:Header><a:Action>` + space + `/UniviewProbeMatches</a:Action></s:Header><s:Body><` + list + `>` + inner + `</` + list + `></s:Body></s:Envelope>`
+	}
+	const content = `<tns:Scopes>onvif://www.onvif.org/manufacturer/UNIVIEW onvif://www.onvif.org/macaddr/88263f000001 ` +
+		`onvif://www.onvif.org/hardware/IPC2124LE</tns:Scopes><tns:XAddrs>http://192.0.2.6:8080/LAPI/V1.0/System/DeviceInfo</tns:XAddrs>`
+	own := form(`xmlns:tns="`+space+`"`, "tns:UniviewProbeMatches", content)
+	tests := []struct {
+		name, raw, field string
+		want             []string
+	}{
+		{"action", own, "action", []string{"probematches"}},
+		{"dialect", own, "dialect", []string{space}},
+		{"maker", own, "scope.manufacturer", []string{"UNIVIEW"}},
+		{"model", own, "scope.hardware", []string{"IPC2124LE"}},
+		{"address", own, "mac", []string{"88:26:3f:00:00:01"}},
+		{"port", own, "port.http", []string{"8080"}},
+		{"no truncation", own, "truncated", nil},
+		{"match within the list", form(`xmlns:tns="`+space+`"`, "tns:UniviewProbeMatches", "<tns:UniviewProbeMatch>"+content+"</tns:UniviewProbeMatch>"), "scope.hardware", []string{"IPC2124LE"}},
+		{"default namespace", form(`xmlns="`+space+`"`, "UniviewProbeMatches", content), "dialect", []string{space}},
+		{"undeclared prefix tells nothing", form("", "tns:UniviewProbeMatches", content), "dialect", nil},
+		{"a namespace declared beside the match is no dialect", form(`xmlns:tns="`+space+`"`, "d:ProbeMatches", "<d:ProbeMatch>"+content+"</d:ProbeMatch>"), "dialect", nil},
+		{"maker among the types", match("<d:Scopes>onvif://www.onvif.org/type/manufacturer/FOSCAM onvif://www.onvif.org/type/ptz</d:Scopes>"), "scope.manufacturer", []string{"FOSCAM"}},
+		{"type beside it", match("<d:Scopes>onvif://www.onvif.org/type/manufacturer/FOSCAM onvif://www.onvif.org/type/ptz</d:Scopes>"), "scope.type", []string{"ptz"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := values(Fields("wsd", []byte(test.raw)), test.field); !slices.Equal(got, test.want) {
+				t.Errorf("%s = %q, want %q", test.field, got, test.want)
+			}
+		})
+	}
+	if parts := Split([]byte(own)); len(parts) != 1 {
+		t.Errorf("%d parts", len(parts))
+	}
+	if heard := Hear([]byte(own)); len(heard) != 1 || heard[0].Kind != "wsd" {
+		t.Errorf("heard %+v", heard)
+	}
+	two := strings.Replace(own, "</s:Body>", `<tns:UniviewProbeMatches><tns:Scopes>onvif://www.onvif.org/hardware/NVR301</tns:Scopes></tns:UniviewProbeMatches></s:Body>`, 1)
+	var models []string
+	for _, part := range Split([]byte(two)) {
+		models = append(models, values(Fields("wsd", part), "scope.hardware")...)
+	}
+	if !slices.Equal(models, []string{"IPC2124LE", "NVR301"}) {
+		t.Errorf("models of the parts: %q", models)
+	}
+}
+
 func FuzzFields(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.xml")
 	for _, name := range files {

@@ -1,6 +1,12 @@
 package probe
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/hex"
+	"sync"
+
+	"camcensus/fingerprint/oui"
+)
 
 // macText writes twelve hex digits as aa:bb:cc:dd:ee:ff.
 func macText(hex []byte) []byte {
@@ -127,8 +133,9 @@ func hasLetter(hex []byte) bool {
 }
 
 // macInRealm reads the MAC of a realm whose shape is known to carry one:
-// AXIS_ACCC8E000000, iPolis_00-09-18-00-00-00. A bare run of hex in any other
-// realm may be a serial or a digest.
+// AXIS_ACCC8E000000, iPolis_00-09-18-00-00-00, or that is one and nothing else
+// (Hikvision's older firmware). A run of hex within any other realm may be a
+// serial or a digest.
 func macInRealm(realm []byte) ([]byte, bool) {
 	for _, prefix := range [...]string{"axis_ws_", "axis_", "ipolis_", "net-i_"} {
 		if hasPrefixFold(realm, prefix) {
@@ -139,5 +146,33 @@ func macInRealm(realm []byte) ([]byte, bool) {
 			return macIn(rest)
 		}
 	}
-	return nil, false
+	return macAlone(realm)
+}
+
+// registry is where a block is looked up before a text is taken for a MAC.
+var registry = sync.OnceValue(oui.Default)
+
+// macAlone reads a text that is a MAC and nothing else. A serial number may be
+// twelve hex digits too: without separators it needs a letter among them, and
+// in any case a block that somebody registered.
+func macAlone(text []byte) ([]byte, bool) {
+	text = bytes.TrimSpace(text)
+	var digits []byte
+	switch {
+	case len(text) == 12 && hexRun(text) == 12 && hasLetter(text):
+		digits = text
+	case len(text) == 17:
+		var ok bool
+		if digits, ok = separatedMAC(text); !ok {
+			return nil, false
+		}
+	}
+	var mac [6]byte
+	if n, err := hex.Decode(mac[:], digits); n != 6 || err != nil || !isHardware(digits) {
+		return nil, false
+	}
+	if _, ok := registry().Lookup(mac); !ok {
+		return nil, false
+	}
+	return macText(digits), true
 }

@@ -36,6 +36,44 @@ func zipped(s string) string {
 	return b.String()
 }
 
+// A realm may be the MAC and nothing else, in HTTP as in RTSP. What only looks
+// like one (a serial number, a digest, a block that nobody has) gives none.
+func TestRealmThatIsAMAC(t *testing.T) {
+	for realm, want := range map[string]string{
+		"4419b66d2485":          "44:19:b6:6d:24:85",
+		"4419B66D2485":          "44:19:b6:6d:24:85",
+		"44-19-B6-6D-24-85":     "44:19:b6:6d:24:85",
+		"44:19:b6:6d:24:85":     "44:19:b6:6d:24:85",
+		"00:12:34:56:78:90":     "00:12:34:56:78:90", // written as an address: no letter is needed
+		"001234567890":          "",                  // may be a serial number
+		"4619b66d2485":          "",                  // given by no factory
+		"4519b66d2485":          "",                  // a group's
+		"fc1234abcdef":          "",                  // of no registered block
+		"aaaaaaaaaaaa":          "",
+		"4419b66d248":           "",
+		"4419b66d24851":         "",
+		"x 4419b66d2485":        "",
+		"4419b66d2485 shop":     "",
+		"44-19:B6-6D-24-85":     "",
+		"44-19-B6-6D-24-8g":     "",
+		"4419b66d24854419b66d2": "",
+		"":                      "",
+	} {
+		for _, kind := range []string{"http", "rtsp"} {
+			raw := strings.ToUpper(kind) + "/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"" + realm + "\", nonce=\"47f1\"\r\n\r\n"
+			got := ""
+			for _, f := range Fields(kind, "/", []byte(raw)) {
+				if f.Name == "mac" {
+					got += f.Value
+				}
+			}
+			if got != want {
+				t.Errorf("%s, realm %q: MAC %q, want %q", kind, realm, got, want)
+			}
+		}
+	}
+}
+
 func TestFieldsOfHTTP(t *testing.T) {
 	for _, tc := range []struct{ name, raw, want string }{
 		{"ordinary answer", "HTTP/1.1 200 OK\r\nServer: App-webs/\r\nX-Frame-Options: SAMEORIGIN\r\n\r\n<html><TITLE >\n index\t page </TITLE></html>",
