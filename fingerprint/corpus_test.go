@@ -14,6 +14,7 @@ import (
 	"camcensus/discovery/dhcp"
 	"camcensus/discovery/dhip"
 	"camcensus/discovery/mdns"
+	"camcensus/discovery/native"
 	"camcensus/discovery/sadp"
 	"camcensus/discovery/ssdp"
 	"camcensus/discovery/wsd"
@@ -86,6 +87,11 @@ func fieldsOf(r discovery.Record) []discovery.Field {
 		return dhip.Fields(r.Kind, raw)
 	case r.Kind == "dhcp":
 		return dhcp.Fields(r.Kind, raw)
+	}
+	for _, p := range native.Protocols {
+		if slices.Contains(p.Kinds, r.Kind) {
+			return p.Fields(r.Kind, raw)
+		}
 	}
 	return nil
 }

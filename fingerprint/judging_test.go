@@ -30,7 +30,7 @@ func (t tally) least(test *testing.T, what string, percent int) {
 // affiliate of it.
 func rightMaker(found, expected string) bool {
 	switch found {
-	case "EZVIZ":
+	case "EZVIZ", "Prama":
 		found = "Hikvision"
 	case "Imou":
 		found = "Dahua"

@@ -66,8 +66,9 @@ func startsJSON(body []byte) bool {
 	return len(body) > 0 && body[0] == '{'
 }
 
-// maxProlog bounds what stands before the outermost element.
-const maxProlog = 2048
+// maxProlog bounds what stands before the outermost element's content: programs
+// made with gSOAP declare some 3 KiB of namespaces in its tag.
+const maxProlog = 8 << 10
 
 // rootOf returns the local name and the attributes of the outermost element;
 // nothing where the body is no markup. The head of a part (a stream of events)
