@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -18,22 +19,40 @@ func leaveProgramPages() {
 	if err != nil {
 		return
 	}
-	maps, err := os.Open("/proc/self/maps")
+	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return
 	}
 	defer maps.Close()
-	for lines := bufio.NewScanner(maps); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 6 || fields[5] != self || strings.Contains(fields[1], "w") {
-			continue
-		}
-		from, to, ok := strings.Cut(fields[0], "-")
-		start, err1 := strconv.ParseUint(from, 16, 64)
-		end, err2 := strconv.ParseUint(to, 16, 64)
-		if !ok || err1 != nil || err2 != nil {
-			continue
-		}
-		_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(start), uintptr(end-start), unix.MADV_DONTNEED)
+	for _, m := range cleanMappings(maps, self) {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.start, m.end-m.start, unix.MADV_DONTNEED)
 	}
+}
+
+type mapping struct{ start, end uintptr }
+
+// cleanMappings are those of a file in smaps, proc(5), that cannot be written to
+// and of which no page is the process's own: the loader of a
+// position-independent program has written to some before it closed them.
+func cleanMappings(smaps io.Reader, file string) (clean []mapping) {
+	var m mapping
+	for lines := bufio.NewScanner(smaps); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 {
+			continue
+		}
+		if from, to, ok := strings.Cut(fields[0], "-"); ok {
+			start, err := strconv.ParseUint(from, 16, 64)
+			end, err2 := strconv.ParseUint(to, 16, 64)
+			m = mapping{}
+			if err == nil && err2 == nil && len(fields) == 6 && fields[5] == file && !strings.Contains(fields[1], "w") {
+				m = mapping{uintptr(start), uintptr(end)}
+			}
+			continue
+		}
+		if fields[0] == "Anonymous:" && len(fields) > 1 && fields[1] == "0" && m.end > 0 {
+			clean = append(clean, m)
+		}
+	}
+	return clean
 }
