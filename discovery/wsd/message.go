@@ -199,7 +199,8 @@ const maxSpaces = 32
 
 type space struct{ prefix, uri string }
 
-// declare keeps the namespaces that an element declares.
+// declare keeps the namespaces that an element declares, from the first on that
+// is no standard's.
 func (r *reader) declare(t xml.StartElement) {
 	for _, a := range t.Attr {
 		prefix := a.Name.Local
@@ -210,9 +211,10 @@ func (r *reader) declare(t xml.StartElement) {
 		default:
 			continue
 		}
-		if len(r.spaces) < maxSpaces {
-			r.spaces = append(r.spaces, space{prefix, a.Value})
+		if len(r.spaces) == 0 && isStandard(a.Value) || len(r.spaces) >= maxSpaces {
+			continue // most documents declare no other
 		}
+		r.spaces = append(r.spaces, space{prefix, a.Value})
 	}
 }
 
@@ -226,20 +228,25 @@ func (r *reader) spaceOf(prefix string) string {
 	return ""
 }
 
+// isStandard tells the namespaces of those who wrote the protocols down.
+func isStandard(uri string) bool {
+	for _, owner := range [...]string{"://schemas.xmlsoap.org/", "://docs.oasis-open.org/", "://www.w3.org/", "://www.onvif.org/"} {
+		if strings.Contains(uri, owner) {
+			return true
+		}
+	}
+	return false
+}
+
 // setDialect keeps the namespace of an element that holds matches or is one,
 // unless it is a standard's. A prefix that nobody declared tells nothing.
 func (r *reader) setDialect(t xml.StartElement) {
 	if r.envelope.Dialect != "" {
 		return
 	}
-	uri := r.spaceOf(t.Name.Space)
-	lower := strings.ToLower(uri)
-	for _, owner := range [...]string{"schemas.xmlsoap.org/", "docs.oasis-open.org/", "www.w3.org/", "www.onvif.org/"} {
-		if strings.Contains(lower, owner) {
-			return
-		}
+	if uri := r.spaceOf(t.Name.Space); !isStandard(uri) {
+		r.envelope.Dialect = uri
 	}
-	r.envelope.Dialect = uri
 }
 
 // actionOf is the action that an element of the body stands for.
