@@ -11,29 +11,18 @@ import (
 	"camcensus/internal/policy"
 )
 
-// labels reads the research's table of who makes what is sold under a label:
-// the labels of one maker each, without its own and its affiliates'.
+// labels reads the table of what the listed makers' devices are sold under: the
+// labels of one maker each.
 func labels(t *testing.T) map[string][]string {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "..", "shared", "research", "oem.tsv"))
-	if os.IsNotExist(err) {
-		t.Skip("the table is not there")
-	}
+	raw, err := os.ReadFile(filepath.Join("testdata", "labels.tsv"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string][]string{}
 	for line := range strings.Lines(string(raw)) {
-		row := strings.Split(line, "\t")
-		if len(row) < 5 || strings.HasPrefix(line, "#") || row[0] == "brand" || row[3] == "MEMORY" || row[4] == "self" {
-			continue
-		}
-		label, _, _ := strings.Cut(row[0], " (")
-		label, _, _ = strings.Cut(label, " / ")
-		for _, maker := range []string{"Hikvision", "Dahua"} {
-			if strings.Contains(row[1], maker) && !strings.Contains(row[1], "not "+maker) {
-				out[maker] = append(out[maker], label)
-			}
+		if row := strings.Split(line, "\t"); len(row) == 3 && row[0][0] != '#' {
+			out[row[1]] = append(out[row[1]], row[0])
 		}
 	}
 	return out
