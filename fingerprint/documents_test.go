@@ -17,8 +17,14 @@ func TestADocumentSaysTheSameInAWebAnswer(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\n\r\n"
 	cases := append(corpus(t), readCases(t, filepath.Join("testdata", "judging.jsonl"))...)
 	cases = append(cases, readCases(t, filepath.Join("testdata", "innocents.jsonl"))...)
+	// A description without any of UPnP's or ONVIF's marks, as its publisher cut it
+	// down: in a web answer it could be anybody's list.
+	unmarked := map[string]bool{"i142-sony-whole-ssdp": true, "j631-hik-onvif-2087-root": true}
 	documents := 0
 	for _, c := range cases {
+		if unmarked[c.Case] {
+			continue
+		}
 		web, headed := make([]discovery.Record, 0, len(c.Records)), make([]discovery.Record, 0, len(c.Records))
 		for _, r := range c.Records {
 			h := r
@@ -64,7 +70,7 @@ func TestVendorsAddressesAskNobodyIn(t *testing.T) {
 		{"a model of Dahua's", "http", box + "getDeviceType", text + "type=IPC-HDW4433C-A\r\n", "Dahua"},
 		{"a model of a relabel", "http", box + "getSystemInfo", text + "deviceType=IP8M-2496EW\r\nserialNumber=AMC0123456789012\r\n", "Dahua"},
 		{"a class", "https", box + "getDeviceClass", text + "class=VTO\r\n", policy.SuspectedV},
-		{"a name alone", "http", "http://192.0.2.9" + box + "getMachineName", text + "name=Front door\r\n", policy.SuspectedV},
+		{"a name alone", "http", "http://192.0.2.9" + box + "getMachineName", text + "name=Front door\r\n", ""},
 		{"settings", "http", "/cgi-bin/configManager.cgi?action=getConfig&name=NTP", text + "table.NTP.Address=pool.ntp.org\r\ntable.NTP.Enable=true\r\n", policy.SuspectedV},
 		{"a challenge", "http", "/RPC2_Login", text + `{"error":{"code":268632079},"params":{"encryption":"Default","random":"123456","realm":"Login to 4C045ADPAG60CD1"},"result":false,"session":1}`, "Dahua"},
 		{"a challenge of an older kind, no path", "http", "", text + `{ "error" : { "code" : 401 }, "params" : { "encryption" : "Default", "random" : "1234567", "realm" : "Login to ND011811000000" }, "session" : 1 }`, policy.SuspectedV},

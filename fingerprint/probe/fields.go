@@ -1,6 +1,10 @@
 package probe
 
-import "camcensus/discovery"
+import (
+	"slices"
+
+	"camcensus/discovery"
+)
 
 // Bounds of what one record may yield. Whatever a device sends is hostile:
 // nothing here grows with it beyond these.
@@ -103,4 +107,9 @@ func (c *collector) count(name string) int {
 		}
 	}
 	return n
+}
+
+// drop forgets the fields whose name the test names.
+func (c *collector) drop(named func(string) bool) {
+	c.fields = slices.DeleteFunc(c.fields, func(f discovery.Field) bool { return named(f.Name) })
 }

@@ -14,7 +14,7 @@ var isapiNamespaces = [...]string{"hikvision.com/", "isapi.org/", "isapi.com/", 
 
 // documentKind tells whose document a body is that came as a plain web answer:
 // isapi, onvif, upnp, or "" for a page. A path says only which parser reads what
-// could be one; a page under it stays a page.
+// could be one; a page under it stays a page, and so does another's document.
 func documentKind(path string, body []byte) string {
 	name, attributes := rootOf(body)
 	switch {
@@ -23,16 +23,111 @@ func documentKind(path string, body []byte) string {
 			return "isapi"
 		}
 	case is(name, "html"):
-	case is(name, "envelope"), asks(path, "/onvif/"), indexFold(attributes, "www.onvif.org/ver") >= 0:
-		return "onvif"
-	case is(name, "root"), is(name, "device"), is(name, "devicetype"):
-		if head := body[:min(len(body), maxProlog)]; indexFold(head, "<devicetype>") >= 0 || indexFold(head, "<modelname>") >= 0 {
+	case is(name, "envelope"), len(name) > len("response") && hasPrefixFold(name[len(name)-len("response"):], "response"):
+		if isONVIF(path, body) {
+			return "onvif"
+		}
+	case is(name, "root"), is(name, "devicetype"):
+		head := body[:min(len(body), maxProlog)]
+		if indexFold(attributes, "urn:schemas-upnp-org:device-1-0") >= 0 || indexFold(head, "<devicetype>urn:") >= 0 ||
+			indexFold(head, "<servicetype>urn:schemas-upnp-org:") >= 0 {
 			return "upnp"
 		}
 	case is(name, "usercheck"), asksISAPI(path), isISAPI(attributes):
 		return "isapi"
 	}
 	return ""
+}
+
+// onvifAnswers are what a device's answers are called, without their ending.
+var onvifAnswers = [...]string{"getdeviceinformation", "getscopes", "getcapabilities", "getservices", "getservicecapabilities",
+	"gethostname", "getsystemdateandtime", "getnetworkinterfaces", "getendpointreference", "getwsdlurl"}
+
+// isONVIF tells an answer of ONVIF's from another's SOAP. What stands in its body
+// belongs to a namespace of ONVIF's, or is a fault of a program that declares one;
+// under ONVIF's own address the known names do, for devices that declare nothing.
+func isONVIF(path string, body []byte) bool {
+	head := body[:min(len(body), maxProlog)]
+	inner := behindTag(head, "body")
+	if inner == nil { // without its envelope
+		inner = head[max(bytes.Index(head, []byte("?>")), 0):]
+	}
+	_, tag, _ := bytes.Cut(inner, []byte{'<'})
+	tag, _, _ = bytes.Cut(tag, []byte{'>'})
+	name, attributes := splitTag(bytes.TrimSuffix(tag, []byte("/")))
+	fault := is(name, "fault")
+	switch prefix, _, ok := bytes.Cut(tag[:len(tag)-len(attributes)], []byte{':'}); {
+	case fault:
+		if indexFold(head, "www.onvif.org/ver") >= 0 {
+			return true
+		}
+	case ok:
+		if declares(head, "xmlns:"+string(prefix)) {
+			return true
+		}
+	case declares(tag, "xmlns"), !bytes.Contains(tag, []byte("xmlns")) && declares(head, "xmlns"):
+		return true
+	}
+	if !asks(path, "/onvif/") {
+		return false
+	}
+	for _, known := range onvifAnswers {
+		if len(name) == len(known)+len("response") && hasPrefixFold(name, known) {
+			return true
+		}
+	}
+	return fault
+}
+
+// declares tells whether the attribute binds a namespace of ONVIF's.
+func declares(head []byte, attribute string) bool {
+	for _, quote := range [...]string{`="`, `='`} {
+		if i := bytes.Index(head, []byte(attribute+quote)); i >= 0 {
+			return indexFold(head[i:min(len(head), i+len(attribute)+40)], "www.onvif.org/") >= 0
+		}
+	}
+	return false
+}
+
+// behindTag returns what follows the first start tag of that local name.
+func behindTag(b []byte, lower string) []byte {
+	for {
+		i := bytes.IndexByte(b, '<')
+		if i < 0 {
+			return nil
+		}
+		end := tagEnd(b, i)
+		if end < 0 {
+			return nil
+		}
+		name, _ := splitTag(b[i+1 : end])
+		if b = b[end+1:]; is(name, lower) {
+			return b
+		}
+	}
+}
+
+// isDevice tells the fields in which a device describes itself.
+func isDevice(field string) bool {
+	switch field {
+	case "manufacturer", "model", "serial", "firmware", "hardware_id", "hardware_version", "mac":
+		return true
+	}
+	return false
+}
+
+// refuses tells an answer of status 4xx or 5xx.
+func (r *response) refuses() bool { return len(r.status) > 0 && r.status[0] >= '4' }
+
+// describes forgets the device that a refusal (4xx, 5xx) describes: servers echo
+// and template what was asked.
+func (r *response) describes(c *collector) {
+	if !r.refuses() {
+		return
+	}
+	c.drop(func(field string) bool {
+		return isDevice(field) || strings.HasPrefix(field, "wsd.")
+	})
 }
 
 func asksISAPI(path string) bool {
@@ -102,7 +197,7 @@ func rootOf(body []byte) (name, attributes []byte) {
 // documentFields reads a web answer's body that is another kind's document, so
 // that a rule on isapi.model reads it too, wherever it came from. The text of the
 // document is the answer's body.
-func documentFields(c *collector, path string, body []byte) {
+func (r *response) documentFields(c *collector, path string, body []byte) {
 	kind := documentKind(path, body)
 	document := newCollector(16)
 	switch kind {
@@ -112,6 +207,10 @@ func documentFields(c *collector, path string, body []byte) {
 		onvifDocument(document, body)
 	case "upnp":
 		upnpDocument(document, body)
+	}
+	r.describes(document)
+	if kind == "upnp" && r.refuses() {
+		return
 	}
 	c.embed(kind, document)
 }

@@ -362,7 +362,7 @@ func (r *response) pageFields(c *collector, path string) {
 	body = decoded(body, charsetOf(string(r.get("content-type")), body))
 	markupFields(c, body)
 	jsonFields(c, body)
-	documentFields(c, path, body)
+	r.documentFields(c, path, body)
 	r.cgiFields(c, path, body)
 	c.addText("body", bodyText(body))
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"strings"
 
 	"camcensus/discovery"
 )
@@ -32,19 +33,24 @@ func isapiFields(raw []byte) []discovery.Field {
 	head, body := documentIn(raw)
 	c := newCollector(16)
 	isapiDocument(c, body)
+	head.describes(c)
 	headFieldsOf(c, &head)
 	return c.fields
 }
 
 func isapiDocument(c *collector, body []byte) {
 	if body = bytes.TrimLeft(body, "\r\n\t "); len(body) > 0 && body[0] == '{' {
-		jsonLeaves(body, func(name, value []byte) bool {
-			isapiLeaf(c, name, value)
+		jsonLeaves(body, func(leaf jsonLeaf) bool {
+			if !leaf.listed {
+				isapiLeaf(c, leaf.name, leaf.value, leaf.depth == 2 && is(leaf.parent, "deviceinfo"))
+			}
 			return true
 		})
 	} else {
 		s := scanner{
-			leaf: func(e element) { isapiLeaf(c, e.name, e.text) },
+			leaf: func(e element) {
+				isapiLeaf(c, e.name, e.text, len(e.grandparent) == 0 && is(e.parent, "deviceinfo"))
+			},
 			open: func(name, attributes []byte) { isapiRoot(c, name, attributes) },
 		}
 		s.scan(body)
@@ -66,9 +72,21 @@ func isapiRoot(c *collector, name, attributes []byte) {
 	})
 }
 
-func isapiLeaf(c *collector, name, value []byte) {
+// lists tells a document of several things.
+func (c *collector) lists() bool {
+	for i := range c.fields {
+		if c.fields[i].Name == "root" {
+			return strings.HasSuffix(strings.ToLower(c.fields[i].Value), "list")
+		}
+	}
+	return false
+}
+
+// isapiLeaf keeps one element. own tells that it stands in the device's own
+// description: a recorder's list of channels gives the models of its cameras.
+func isapiLeaf(c *collector, name, value []byte, own bool) {
 	if is(name, "macaddress") {
-		if mac, ok := parseMAC(value); ok {
+		if mac, ok := parseMAC(value); ok && !c.lists() {
 			c.addOnce("mac", mac)
 		}
 		return
@@ -79,7 +97,7 @@ func isapiLeaf(c *collector, name, value []byte) {
 	}
 	for _, known := range isapiNames {
 		if is(name, known.element) {
-			if !c.has(known.field) {
+			if !c.has(known.field) && (own || !isDevice(known.field)) {
 				c.add(known.field, value)
 			}
 			return

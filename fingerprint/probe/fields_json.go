@@ -7,33 +7,62 @@ import (
 
 const maxLeaves = 48
 
-// jsonLeaves calls yield for every "name": scalar pair of a JSON text, the
-// name without its place in the tree. It is a scanner, not a parser: a text
-// that breaks off still gives what came before.
-func jsonLeaves(b []byte, yield func(name, value []byte) bool) {
-	leaves := 0
-	for leaves < maxLeaves {
-		i := bytes.IndexByte(b, '"')
+// jsonLeaf is one "name": scalar pair of a JSON text. parent is the name of the
+// object that holds it, depth how many objects do, and listed tells that a list
+// stands around it: what it says is said of one of several things.
+type jsonLeaf struct {
+	parent, name, value []byte
+	depth               int
+	listed              bool
+}
+
+// jsonLeaves calls yield for every pair of a JSON text until it returns false. It
+// is a scanner, not a parser: a text that breaks off still gives what came before.
+func jsonLeaves(b []byte, yield func(jsonLeaf) bool) {
+	var names [maxDepth][]byte // of the objects that are open
+	var name []byte            // before a colon
+	depth, lists := 0, 0
+	for {
+		i := bytes.IndexAny(b, `"{}[]`)
 		if i < 0 {
 			return
 		}
-		name, rest := jsonString(b[i+1:])
-		after := bytes.TrimLeft(rest, " \t\r\n")
-		if len(after) == 0 {
-			return
-		}
-		if after[0] != ':' {
-			b = rest
+		mark := b[i]
+		b = b[i+1:]
+		switch mark {
+		case '{':
+			if depth < maxDepth {
+				names[depth] = name
+			}
+			depth++
+			name = nil
+			continue
+		case '}':
+			depth = max(depth-1, 0)
+			continue
+		case '[':
+			lists++
+			continue
+		case ']':
+			lists = max(lists-1, 0)
 			continue
 		}
-		b = bytes.TrimLeft(after[1:], " \t\r\n")
-		if len(b) == 0 {
+		name, b = jsonString(b)
+		after := bytes.TrimLeft(b, " \t\r\n")
+		if len(after) == 0 || after[0] != ':' {
+			name = nil
+			continue
+		}
+		if b = bytes.TrimLeft(after[1:], " \t\r\n"); len(b) == 0 {
 			return
 		}
-		var value []byte
+		leaf := jsonLeaf{name: name, depth: depth, listed: lists > 0}
+		if depth > 0 && depth <= maxDepth {
+			leaf.parent = names[depth-1]
+		}
 		switch {
 		case b[0] == '"':
-			value, b = jsonString(b[1:])
+			leaf.value, b = jsonString(b[1:])
 		case b[0] == '{' || b[0] == '[':
 			continue
 		default:
@@ -41,10 +70,9 @@ func jsonLeaves(b []byte, yield func(name, value []byte) bool) {
 			if end < 0 {
 				return
 			}
-			value, b = b[:end], b[end:]
+			leaf.value, b = b[:end], b[end:]
 		}
-		leaves++
-		if !yield(name, value) {
+		if !yield(leaf) {
 			return
 		}
 	}
@@ -74,16 +102,20 @@ func jsonString(b []byte) (value, rest []byte) {
 	return value, rest
 }
 
-// jsonFields keeps the scalars of a JSON answer as json.NAME.
+// jsonFields keeps the scalars of a JSON answer's first and second level as
+// json.NAME, and those of Axis' list of properties. What stands deeper or in a list is told of something else.
 func jsonFields(c *collector, body []byte) {
-	body = bytes.TrimLeft(body, "\r\n\t ")
-	if len(body) == 0 || body[0] != '{' && body[0] != '[' {
+	if !startsJSON(body) {
 		return
 	}
-	jsonLeaves(body, func(name, value []byte) bool {
-		if isToken(name) {
-			c.add("json."+text(bytes.ToLower(name), maxName), value)
+	leaves := 0
+	jsonLeaves(body, func(leaf jsonLeaf) bool {
+		axis := leaf.depth == 3 && is(leaf.parent, "propertylist")
+		if leaf.listed || leaf.depth > 2 && !axis || !isToken(leaf.name) {
+			return true
 		}
-		return true
+		c.add("json."+text(bytes.ToLower(leaf.name), maxName), leaf.value)
+		leaves++
+		return leaves < maxLeaves
 	})
 }

@@ -14,6 +14,7 @@ func onvifFields(raw []byte) []discovery.Field {
 	head, body := documentIn(raw)
 	c := newCollector(16)
 	onvifDocument(c, body)
+	head.describes(c)
 	headFieldsOf(c, &head)
 	return c.fields
 }
@@ -21,23 +22,43 @@ func onvifFields(raw []byte) []discovery.Field {
 func onvifDocument(c *collector, body []byte) {
 	o := onvifReader{collector: c}
 	if startsJSON(body) { // as a client printed it
-		jsonLeaves(body, func(name, value []byte) bool {
-			o.leaf(element{name: name, text: value})
+		jsonLeaves(body, func(leaf jsonLeaf) bool {
+			e := element{name: leaf.name, text: leaf.value}
+			if !leaf.listed && (leaf.depth < 2 || is(leaf.parent, deviceInformation)) {
+				o.device(e)
+			}
+			if !leaf.listed {
+				o.leaf(e)
+			}
 			return true
 		})
 	}
 	s := scanner{leaf: o.leaf, open: o.open}
 	s.scan(body)
 	s.damage(c)
+	if o.described > max(o.envelopes, 1) {
+		c.drop(isDevice) // a list of devices
+	}
 	c.addText("body", bodyText(body))
 }
 
 type onvifReader struct {
 	*collector
 	namespace []byte // of the service entry being read (GetServices)
+	// how many answers were opened, and how many device descriptions in them
+	envelopes, described int
 }
 
-func (o *onvifReader) open(_, attributes []byte) {
+// deviceInformation is the element that a device describes itself in.
+const deviceInformation = "getdeviceinformationresponse"
+
+func (o *onvifReader) open(name, attributes []byte) {
+	switch {
+	case is(name, "envelope"):
+		o.envelopes++
+	case is(name, deviceInformation):
+		o.described++
+	}
 	eachAttribute(attributes, func(name, value []byte) {
 		if hasPrefixFold(name, "xmlns") && o.count("namespace") < maxAttributes {
 			o.addOnce("namespace", value)
@@ -45,11 +66,9 @@ func (o *onvifReader) open(_, attributes []byte) {
 	})
 }
 
-func (o *onvifReader) leaf(e element) {
+// device keeps one element of a GetDeviceInformation answer.
+func (o *onvifReader) device(e element) {
 	switch {
-	case is(e.parent, "device") && (is(e.name, "manufacturer") || is(e.name, "serialnumber")):
-		// An UPnP description, perhaps of another device whose answer ran into
-		// this one.
 	case is(e.name, "manufacturer"):
 		o.add("manufacturer", e.text)
 	case is(e.name, "model"):
@@ -60,6 +79,13 @@ func (o *onvifReader) leaf(e element) {
 		o.add("serial", e.text)
 	case is(e.name, "hardwareid"):
 		o.add("hardware_id", e.text)
+	}
+}
+
+func (o *onvifReader) leaf(e element) {
+	switch {
+	case is(e.parent, deviceInformation):
+		o.device(e)
 	case is(e.name, "text") && is(e.parent, "reason"), is(e.name, "faultstring"),
 		is(e.name, "value") && (is(e.parent, "subcode") || is(e.parent, "code")), is(e.name, "faultcode"):
 		o.addOnce("fault", e.text)

@@ -139,7 +139,7 @@ func TestFieldsOfOtherKinds(t *testing.T) {
 		{"certificate with a key of the wrong type", "tls", `{"subject":"CN=a","serial":5}`, "subject=CN=a\nsubject.cn=a\nserial=5\n"},
 		{"device information", "onvif", `<?xml version="1.0"?><e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Body><tds:GetDeviceInformationResponse><tds:Manufacturer>A &amp; B</tds:Manufacturer><tds:Model>M1</tds:Model><tds:FirmwareVersion>1</tds:FirmwareVersion><tds:SerialNumber>S</tds:SerialNumber><tds:HardwareId/></tds:Get`,
 			"namespace=http://www.w3.org/2003/05/soap-envelope\nmanufacturer=A & B\nmodel=M1\nfirmware=1\nserial=S\n"},
-		{"an end that closes another element", "onvif", `<Envelope><Body><Manufacturer>A</Manufacturer></device></root>`, "manufacturer=A\ntruncated=true\n"},
+		{"an end that closes another element", "onvif", `<Envelope><Body><GetDeviceInformationResponse><Manufacturer>A</Manufacturer></device></root>`, "manufacturer=A\ntruncated=true\n"},
 		{"an end in other letters", "upnp", `<root><device><modelName>M</modelname></device></root>`, "model=M\n"},
 		{"another's description run in", "onvif", `<?xml verschemas-upnp-org:device-1-0"><device><manufacturer>A</manufacturer><modelName>M</modelName><serialNumber>S</serialNumber></device></root>`,
 			""},

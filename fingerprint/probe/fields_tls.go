@@ -73,14 +73,14 @@ func tlsFields(raw []byte) []discovery.Field {
 	c := newCollector(16)
 	if err := json.Unmarshal(raw, &cert); err != nil || cert.Subject == "" && cert.Issuer == "" {
 		// One key of a wrong type must not cost the others.
-		jsonLeaves(raw, func(name, value []byte) bool {
-			switch string(name) {
+		jsonLeaves(raw, func(leaf jsonLeaf) bool {
+			switch string(leaf.name) {
 			case "subject", "subject_dn":
-				cert.Subject = distinguished(value)
+				cert.Subject = distinguished(leaf.value)
 			case "issuer", "issuer_dn":
-				cert.Issuer = distinguished(value)
+				cert.Issuer = distinguished(leaf.value)
 			case "serial":
-				cert.Serial = string(value)
+				cert.Serial = string(leaf.value)
 			}
 			return true
 		})
@@ -201,12 +201,12 @@ func faviconFields(raw []byte) []discovery.Field {
 			c.add("mmh3", signed32(bare))
 		}
 	}
-	jsonLeaves(raw, func(name, value []byte) bool {
+	jsonLeaves(raw, func(leaf jsonLeaf) bool {
 		switch {
-		case is(name, "mmh3") && len(value) <= 12:
-			c.add("mmh3", signed32(value))
-		case is(name, "md5") && len(value) == 32:
-			c.add("md5", bytes.ToLower(value))
+		case is(leaf.name, "mmh3") && len(leaf.value) <= 12:
+			c.add("mmh3", signed32(leaf.value))
+		case is(leaf.name, "md5") && len(leaf.value) == 32:
+			c.add("md5", bytes.ToLower(leaf.value))
 		}
 		return true
 	})

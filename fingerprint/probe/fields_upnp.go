@@ -20,11 +20,13 @@ var upnpNames = [...]struct{ element, field string }{
 }
 
 // upnpFields reads a device description (UPnP Device Architecture 2.3). Of a
-// tree of devices the root one speaks; the types of all are kept.
+// tree of devices the root one speaks, which stands right under the outermost
+// element; the types of all are kept.
 func upnpFields(raw []byte) []discovery.Field {
 	head, body := documentIn(raw)
 	c := newCollector(12)
 	upnpDocument(c, body)
+	head.describes(c)
 	headFieldsOf(c, &head)
 	return c.fields
 }
@@ -37,6 +39,9 @@ func upnpDocument(c *collector, body []byte) {
 				c.addOnce("device_type", e.text)
 			}
 			return
+		}
+		if len(e.parent) > 0 && !is(e.parent, "device") || len(e.grandparent) > 0 && !is(e.grandparent, "root") {
+			return // another's, or a device below
 		}
 		for _, known := range upnpNames {
 			if !is(e.name, known.element) {
