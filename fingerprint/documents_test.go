@@ -2,9 +2,11 @@ package fingerprint_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"camcensus/discovery"
+	"camcensus/fingerprint"
 	"camcensus/internal/policy"
 )
 
@@ -85,6 +87,33 @@ func TestVendorsAddressesAskNobodyIn(t *testing.T) {
 		{"settings of a shop", "http", "/", text + "table.rows=12\r\n", ""},
 		{"another's RPC2", "http", "/RPC2", text + `{"jsonrpc":"2.0","result":{"type":"IPC"}}`, ""},
 		{"an XML-RPC", "http", "/RPC2", text + `<?xml version="1.0"?><methodResponse><params><param><value>sn</value></param></params></methodResponse>`, ""},
+		{"a system by RPC2", "http", "/RPC2", text + `{"result":true,"params":{"deviceType":"IPC-HFW2441T","processor":"X","serialNumber":"4L08B9DPAG00037","updateSerial":"IPC-HX2X2X2X-X2-2.620"},"id":2}`, "Dahua"},
+		{"a session by RPC2", "http", "/RPC2_Login", text + `{"id":1,"result":true,"session":"5f2a","params":{"keepAliveInterval":60}}`, policy.SuspectedV},
+		{"a label at magicBox", "http", box + "getVendor", text + "vendor=AC\r\n", policy.SuspectedV},
+
+		{"another maker at magicBox", "http", box + "getVendor", text + "vendor=Axis\r\n", ""},
+		{"an emulator at magicBox", "http", box + "getVendor", text + "vendor=Dahua simulator\r\n", ""},
+		{"another maker's system", "http", box + "getSystemInfo", text + "deviceType=AXIS P3245\r\nvendor=Axis\r\n", ""},
+		{"another maker's type", "http", box + "getDeviceType", text + "type=P3245-V\r\n", ""},
+		{"an error as type", "http", box + "getDeviceType", text + "type=error", ""},
+		{"an error and words", "http", box + "getDeviceType", text + "type=error&message=not found", ""},
+		{"no name", "http", "/cgi-bin/magicBox.cgi", text + "name=\r\n", ""},
+		{"a form", "http", box + "getDeviceType", text + "name=esp32cam&version=3", ""},
+		{"a version of a NAS", "http", box + "getSoftwareVersion", text + "version=2.1\nbuild=77\nmodel=AcmeNAS\n", ""},
+		{"a type and a name", "http", box + "getDeviceType", text + "type=nas\nname=box\n", ""},
+		{"another's number", "http", box + "getSerialNo", text + "sn=123\n", ""},
+		{"a class that anybody has", "http", box + "getDeviceClass", text + "class=NVR\r\n", ""},
+		{"a class and another maker", "http", box + "getDeviceClass", text + "class=VTO\r\nvendor=Vivotek\r\n", ""},
+		{"what was not asked for", "http", box + "getVendor", text + "type=front\r\nname=x\r\n", ""},
+		{"another's settings", "http", "/cgi-bin/configManager.cgi?action=getConfig&name=General", text + "table.rows=12\r\n", ""},
+		{"an error of RPC2", "http", "/RPC2", text + `{"result":false,"error":"no session","session":null}`, ""},
+		{"Deluge", "http", "/RPC2", text + `{"id":1,"result":{"session":{"upload_rate":1}},"error":null}`, ""},
+		{"rTorrent", "http", "/RPC2", text + `{"jsonrpc":"2.0","id":1,"result":{"session":"/home/rt/.session","name":"rtorrent"}}`, ""},
+		{"JSON-RPC with a session", "http", "/RPC2", text + `{"jsonrpc":"2.0","id":1,"session":"x","result":true}`, ""},
+		{"a list by RPC2", "http", "/RPC2", text + `{"id":1,"session":"5","result":{"devices":[{"class":"IPC","deviceType":"IPC-HDW4433C-A","vendor":"Axis"}]}}`, ""},
+		{"a page about RPC2", "http", "/rpc2-docs", text + `{"id":1,"session":1,"result":true}`, ""},
+		{"a log-in area deep in another's JSON", "http", "/api/camera/5", text + `{"site":{"camera":{"realm":"Login to ND011811000000"}}}`, ""},
+		{"a log-in area in a list", "http", "/api/cameras", text + `[{"realm":"Login to ND011811000000"}]`, ""},
 
 		{"ISAPI under another's label", "http", info, text + fill(isapiInf, "", "DS-7608NI-I2", ""), "Hikvision"},
 		{"PSIA, its older name", "http", "/PSIA/System/deviceInfo", text + `<DeviceInfo version="1.0" xmlns="urn:psialliance-org"><model>DS-2CD2032-I</model></DeviceInfo>`, "Hikvision"},
@@ -100,5 +129,71 @@ func TestVendorsAddressesAskNobodyIn(t *testing.T) {
 		{"another's activation elsewhere", "http", "/licence", text + `<ActivateStatus><Activated>true</Activated></ActivateStatus>`, ""},
 	} {
 		a.check(t, rules, ps, "as it came")
+	}
+}
+
+// TestListsAndOthersDocumentsAccuseNobody: an inventory, a management system's
+// SOAP, a recorder's list of channels and a refusal name other devices than the
+// one that answers; a printer's and a modem's SOAP are no camera's.
+func TestListsAndOthersDocumentsAccuseNobody(t *testing.T) {
+	rules, ps := shippedRules(t), judged(t)
+	const (
+		text  = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n"
+		soap  = `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"`
+		named = `<Manufacturer>HIKVISION</Manufacturer><Model>DS-2CD2143G2-I</Model><FirmwareVersion>V5.7.3 build 220112</FirmwareVersion>`
+		info  = `<tds:GetDeviceInformationResponse>` + named + `</tds:GetDeviceInformationResponse>`
+		json  = `{"manufacturer":"Hikvision","model":"DS-2CD2143G2-I"}`
+		isapi = `<model>DS-2CD2143G2-I</model><manufacturer>Hikvision</manufacturer>`
+		upnp  = `<manufacturer>HIKVISION</manufacturer><modelName>DS-2CD2143G2-I</modelName>`
+	)
+	onvif := soap + ` xmlns:tt="http://www.onvif.org/ver10/schema" xmlns:tds="http://www.onvif.org/ver10/device/wsdl"><s:Body>`
+	for _, a := range []shaped{
+		{"SOAP of nobody's", "http", "/", "<Envelope><Body>" + named + "</Body></Envelope>", ""},
+		{"SOAP of nobody's under ONVIF's address", "http", "/onvif/x", "<Envelope><Body>" + named + "</Body></Envelope>", ""},
+		{"a management system's list", "http", "/services", onvif + "<GetCamerasResponse><Camera>" + named + "</Camera></GetCamerasResponse></s:Body></s:Envelope>", ""},
+		{"several devices", "http", "/onvif/device_service", onvif + "<tds:All>" + info + info + "</tds:All></s:Body></s:Envelope>", ""},
+		{"several devices in one answer", "http", "/onvif/device_service", onvif + info + info + "</s:Body></s:Envelope>", ""},
+		{"an array of ONVIF's", "http", "/odm/devices.xml", `<ArrayOfDevice xmlns="http://www.onvif.org/ver10/schema"><Device>` + named + "</Device></ArrayOfDevice>", ""},
+		{"JSON under ONVIF's address", "http", "/onvif/devices", `{"devices":[` + json + `]}`, ""},
+		{"a recorder's channels", "http", "/ISAPI/ContentMgmt/InputProxy/channels", "<InputProxyChannelList><InputProxyChannel><sourceInputPortDescriptor>" + isapi + "</sourceInputPortDescriptor></InputProxyChannel></InputProxyChannelList>", ""},
+		{"several device descriptions", "http", "/ISAPI/System/deviceInfo", "<DeviceInfoList><DeviceInfo>" + isapi + "</DeviceInfo></DeviceInfoList>", ""},
+		{"a page's part", "http", "/ISAPI/System/deviceInfo", "<div><h1>Error</h1>" + isapi + "</div>", ""},
+		{"a list as JSON", "http", "/ISAPI/proxy/list", `{"cameras":[` + json + `]}`, ""},
+		{"a list alone as JSON", "http", "/ISAPI/proxy/list", `[` + json + `]`, ""},
+		{"a list of descriptions as JSON", "http", "/ISAPI/proxy/list", `{"list":[{"DeviceInfo":` + json + `}]}`, ""},
+		{"an inventory", "http", "/devices.xml", "<root><devices><device><deviceType>x</deviceType>" + upnp + "</device></devices></root>", ""},
+		{"an inventory's item", "http", "/device.xml", "<device><deviceType>camera</deviceType>" + upnp + "</device>", ""},
+		{"an inventory right under its root", "http", "/export.xml", "<root><device><deviceType>camera</deviceType>" + upnp + "</device></root>", ""},
+		{"an inventory with a marked root", "http", "/export.xml", `<root xmlns="urn:schemas-upnp-org:device-1-0"><devices><device>` + upnp + "</device></devices></root>", ""},
+	} {
+		web := a
+		web.raw = text + a.raw
+		web.check(t, rules, ps, "as a web answer")
+		if kind, ok := map[bool]string{strings.Contains(a.path, "ISAPI"): "isapi", strings.Contains(a.name, "marked root"): "upnp"}[true]; ok {
+			a.kind = kind
+			a.check(t, rules, ps, "as "+kind)
+		}
+	}
+	for _, status := range []string{"401 Unauthorized", "404 Not Found", "500 Internal Server Error"} {
+		head := "HTTP/1.1 " + status + "\r\nContent-Type: text/xml\r\n\r\n"
+		for _, a := range []shaped{
+			{"ISAPI", "isapi", "/ISAPI/System/deviceInfo", "<DeviceInfo>" + isapi + "</DeviceInfo>", ""},
+			{"ONVIF", "onvif", "/onvif/device_service", onvif + info + "</s:Body></s:Envelope>", ""},
+			{"UPnP", "upnp", "/desc.xml", `<root xmlns="urn:schemas-upnp-org:device-1-0"><device>` + upnp + "</device></root>", ""},
+		} {
+			a.raw = head + a.raw
+			a.check(t, rules, ps, status)
+			a.kind = "http"
+			a.check(t, rules, ps, status+" as a web answer")
+		}
+	}
+	for name, raw := range map[string]string{
+		"a printer": soap + ` xmlns:wsdp="http://schemas.xmlsoap.org/ws/2006/02/devprof"><s:Body><wsx:Metadata><wsdp:ThisModel><wsdp:Manufacturer>Brother</wsdp:Manufacturer><wsdp:ModelName>HL-L2370DN</wsdp:ModelName></wsdp:ThisModel></wsx:Metadata></s:Body></s:Envelope>`,
+		"a modem":   soap + ` xmlns:cwmp="urn:dslforum-org:cwmp-1-0"><s:Body><cwmp:Inform><DeviceId><Manufacturer>ZTE</Manufacturer><OUI>0019C6</OUI><SerialNumber>Z1</SerialNumber></DeviceId></cwmp:Inform></s:Body></s:Envelope>`,
+	} {
+		id := rules.Identify(evidenceOf([]discovery.Record{{Kind: "http", Path: "/", Port: 80, Raw: text + raw}}))
+		if flagged(ps, id) || id.Class != fingerprint.ClassUnknown || len(id.Candidates) > 0 {
+			t.Errorf("%s: %s %+v", name, id.Class, id.Candidates)
+		}
 	}
 }

@@ -48,9 +48,7 @@ func isapiDocument(c *collector, body []byte) {
 		})
 	} else {
 		s := scanner{
-			leaf: func(e element) {
-				isapiLeaf(c, e.name, e.text, len(e.grandparent) == 0 && is(e.parent, "deviceinfo"))
-			},
+			leaf: func(e element) { isapiLeaf(c, e.name, e.text, ofDevice(e)) },
 			open: func(name, attributes []byte) { isapiRoot(c, name, attributes) },
 		}
 		s.scan(body)
@@ -70,6 +68,18 @@ func isapiRoot(c *collector, name, attributes []byte) {
 			c.addOnce("namespace", value)
 		}
 	})
+}
+
+// ofDevice tells an element of the device's own description, of what is left of
+// one, or of its events.
+func ofDevice(e element) bool {
+	switch {
+	case len(e.parent) == 0:
+		return true
+	case len(e.grandparent) == 0:
+		return is(e.parent, "deviceinfo") || is(e.parent, "eventnotificationalert")
+	}
+	return is(e.parent, "extensions") && is(e.grandparent, "eventnotificationalert")
 }
 
 // lists tells a document of several things.

@@ -23,9 +23,9 @@ func onvifDocument(c *collector, body []byte) {
 	o := onvifReader{collector: c}
 	if startsJSON(body) { // as a client printed it
 		jsonLeaves(body, func(leaf jsonLeaf) bool {
-			e := element{name: leaf.name, text: leaf.value}
-			if !leaf.listed && (leaf.depth < 2 || is(leaf.parent, deviceInformation)) {
-				o.device(e)
+			e := element{name: leaf.name, parent: leaf.parent, text: leaf.value}
+			if leaf.depth > 2 {
+				e.grandparent = leaf.parent // of no matter what name
 			}
 			if !leaf.listed {
 				o.leaf(e)
@@ -66,7 +66,8 @@ func (o *onvifReader) open(name, attributes []byte) {
 	})
 }
 
-// device keeps one element of a GetDeviceInformation answer.
+// device keeps one element of a GetDeviceInformation answer, or of what was kept
+// of one. Anything deeper is told of another device, such as one in a list.
 func (o *onvifReader) device(e element) {
 	switch {
 	case is(e.name, "manufacturer"):
@@ -83,9 +84,10 @@ func (o *onvifReader) device(e element) {
 }
 
 func (o *onvifReader) leaf(e element) {
-	switch {
-	case is(e.parent, deviceInformation):
+	if is(e.parent, deviceInformation) || len(e.grandparent) == 0 && !is(e.parent, "device") {
 		o.device(e)
+	}
+	switch {
 	case is(e.name, "text") && is(e.parent, "reason"), is(e.name, "faultstring"),
 		is(e.name, "value") && (is(e.parent, "subcode") || is(e.parent, "code")), is(e.name, "faultcode"):
 		o.addOnce("fault", e.text)
