@@ -113,6 +113,7 @@ func TestVendorsAddressesAskNobodyIn(t *testing.T) {
 		{"a list by RPC2", "http", "/RPC2", text + `{"id":1,"session":"5","result":{"devices":[{"class":"IPC","deviceType":"IPC-HDW4433C-A","vendor":"Axis"}]}}`, ""},
 		{"a page about RPC2", "http", "/rpc2-docs", text + `{"id":1,"session":1,"result":true}`, ""},
 		{"a log-in area deep in another's JSON", "http", "/api/camera/5", text + `{"site":{"camera":{"realm":"Login to ND011811000000"}}}`, ""},
+		{"a log-in area in another's JSON", "http", "/api/camera/5", text + `{"camera":{"realm":"Login to ND011811000000","ip":"192.0.2.5"}}`, ""},
 		{"a log-in area in a list", "http", "/api/cameras", text + `[{"realm":"Login to ND011811000000"}]`, ""},
 
 		{"ISAPI under another's label", "http", info, text + fill(isapiInf, "", "DS-7608NI-I2", ""), "Hikvision"},

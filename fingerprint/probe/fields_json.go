@@ -114,6 +114,9 @@ func jsonFields(c *collector, body []byte) {
 		if leaf.listed || leaf.depth > 2 && !axis || !isToken(leaf.name) {
 			return true
 		}
+		if is(leaf.name, "realm") && leaf.depth == 2 && !is(leaf.parent, "params") {
+			return true // an entry's, not a challenge's
+		}
 		c.add("json."+text(bytes.ToLower(leaf.name), maxName), leaf.value)
 		leaves++
 		return leaves < maxLeaves

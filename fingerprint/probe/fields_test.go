@@ -113,7 +113,7 @@ func TestFieldsOfHTTP(t *testing.T) {
 			"status=200\nserver=a\n"},
 		{"JSON", "HTTP/1.1 200 OK\r\n\r\n{\"data\":{\"propertyList\":{\"Brand\":\"AXIS\",\"SerialNumber\":\"ACCC8E010203\",\"n\":3}}}",
 			"status=200\njson.brand=AXIS\njson.serialnumber=ACCC8E010203\njson.n=3\n"},
-		{"JSON of two levels", "HTTP/1.1 200 OK\r\n\r\n{\"a\":1,\"o\":{\"realm\":\"x}\",\"p\":{\"realm\":\"y\"}},\"l\":[\"s\",{\"realm\":\"z\"}],\"b\":true,\"cut\":{\"c\":\"d\",\"e",
+		{"JSON of two levels", "HTTP/1.1 200 OK\r\n\r\n{\"a\":1,\"o\":{\"realm\":\"w\"},\"params\":{\"realm\":\"x}\",\"p\":{\"realm\":\"y\"}},\"l\":[\"s\",{\"realm\":\"z\"}],\"b\":true,\"cut\":{\"c\":\"d\",\"e",
 			"status=200\njson.a=1\njson.realm=x}\njson.b=true\njson.c=d\n"},
 		{"a list of JSON", "HTTP/1.1 200 OK\r\n\r\n[{\"realm\":\"x\"}]", "status=200\n"},
 		{"nothing", "", ""},
