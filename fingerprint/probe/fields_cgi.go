@@ -11,10 +11,17 @@ import (
 var (
 	dahuaModel   = regexp.MustCompile(`(?i)^(?:DHI?-\S|(?:H?[CX]VR|NVR)[0-9][0-9A-Z]|IPC-[A-Z]|(?:VT[OHS]|ASI|ASC)[0-9]{3})`)
 	dahuaSerial  = regexp.MustCompile(`^[0-9A-Z]{2}[0-9A-F]{5}P[A-Z]{2}[0-9A-F]{5}$`)
-	dahuaVersion = regexp.MustCompile(`^[0-9]\.[0-9]{3}\.[0-9A-Z]{4,7}\.[0-9]{1,3}(?:\.R$|(?:\.R)?,\s?build:20[0-9]{2}-[0-9]{2}-[0-9]{2}$)`)
+	dahuaVersion = regexp.MustCompile(`^[0-9]\.[0-9]{3}\.(?:[0-9A-Z]{7}\.[0-9]{1,3}\.R$|[A-Z]{2}[0-9]{2}\.[0-9]{1,3}\.R$|[0-9A-Z]{4,7}\.[0-9]{1,3}(?:\.[0-9]{1,3})?(?:\.R)?,\s?build:20[0-9]{2}-[0-9]{2}-[0-9]{2}$)`)
 	dahuaClass   = regexp.MustCompile(`^(?:VT[OHSA]|HCVR|MCVR|MXVR|EVS|IVSS|BSC|NVS_R|MNVR_IPC)`)
 	// dahuaTable holds the names of Dahua's configuration tables.
-	dahuaTable = regexp.MustCompile(`^table\.(?:All\.)?(?:General\.(?:MachineName|LocalNo|MachineAddress|LockLogin\w*|MachineID|MaxOnlineTime)=|Network\.(?:DefaultInterface|Domain|Hostname|eth\d\.\w+)|(?:NTP|T2UServer|RTSP|Web|UPnP|Locales|Email|DDNS|Multicast|AlarmServer|AccessControlGeneral|WLan|VSP_\w+|DVRIP|UserGlobal)\.\w+|(?:ChannelTitle|VideoColor|VideoInOptions|VideoInMode|VideoInDayNight|VideoInFocus|VideoStandard|Lighting|Lighting_V2|Encode|MotionDetect|BlindDetect|LossDetect|Record|RecordMode|Snap|VideoWidget|VideoAnalyseRule|VideoAnalyseGlobal|RemoteDevice|Ptz|PtzPreset|Alarm|AlarmOut|StorageGroup|SmartMotionDetect|LightingScheme|AudioDetect|AccessControl|CoaxialControlIO|DisableLinkage|LeLensMask)(?:\[\d{1,3}\]|\.))`)
+	dahuaTable = regexp.MustCompile(`^table\.(?:All\.)?(?:` +
+		`General\.(?:MachineName|LocalNo|MachineAddress|LockLogin\w*|MachineID|MaxOnlineTime)=|` +
+		`Network\.(?:DefaultInterface|Domain|Hostname|eth\d\.(?:DefaultGateway|DhcpEnable|PhysicalAddress|IPAddress|SubnetMask|MTU|DnsServers\S*))=|` +
+		`NTP\.(?:Address|Enable|Port|TimeZone|TimeZoneDesc|UpdatePeriod)=|Locales\.(?:DST\w+|TimeFormat)|RTSP\.RTP\.|` +
+		`T2UServer\.|VSP_[A-Z0-9]+|` +
+		`(?:ChannelTitle|VideoColor|VideoIn(?:Options|Mode|DayNight|Focus|Zoom|Sharpness)|VideoStandard|Lighting|Lighting_V2|LightingScheme|Encode|` +
+		`MotionDetect|SmartMotionDetect|BlindDetect|LossDetect|AudioDetect|RecordMode|VideoWidget|VideoAnalyse(?:Rule|Global)|RemoteDevice|` +
+		`StorageGroup|CoaxialControlIO|AccessControl|LeLensMask)\[\d{1,3}\])`)
 )
 
 // magicKeys are the keys that one action of magicBox answers with, the first line

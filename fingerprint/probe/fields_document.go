@@ -52,6 +52,14 @@ func isONVIF(path string, body []byte) bool {
 	if inner == nil { // without its envelope
 		inner = head[max(bytes.Index(head, []byte("?>")), 0):]
 	}
+	inner = bytes.TrimLeft(inner, "\r\n\t ")
+	for bytes.HasPrefix(inner, []byte("<!--")) {
+		end := after(inner, 0, "-->")
+		if end < 0 {
+			return false
+		}
+		inner = bytes.TrimLeft(inner[end:], "\r\n\t ")
+	}
 	_, tag, _ := bytes.Cut(inner, []byte{'<'})
 	tag, _, _ = bytes.Cut(tag, []byte{'>'})
 	name, attributes := splitTag(bytes.TrimSuffix(tag, []byte("/")))

@@ -24,7 +24,7 @@ func onvifDocument(c *collector, body []byte) {
 	if startsJSON(body) { // as a client printed it
 		jsonLeaves(body, func(leaf jsonLeaf) bool {
 			e := element{name: leaf.name, parent: leaf.parent, text: leaf.value}
-			if leaf.depth > 2 {
+			if leaf.depth > 2 && !is(leaf.parent, deviceInformation) {
 				e.grandparent = leaf.parent // of no matter what name
 			}
 			if !leaf.listed {
@@ -84,7 +84,7 @@ func (o *onvifReader) device(e element) {
 }
 
 func (o *onvifReader) leaf(e element) {
-	if is(e.parent, deviceInformation) || len(e.grandparent) == 0 && !is(e.parent, "device") {
+	if len(e.grandparent) == 0 && !is(e.parent, "device") || is(e.parent, deviceInformation) && is(e.grandparent, "body") {
 		o.device(e)
 	}
 	switch {
