@@ -29,7 +29,10 @@ func (a *Agent) judgeRest() {
 			return true
 		})
 	}
-	for _, device := range left {
+	for n, device := range left {
+		if n%64 == 63 {
+			a.inventory.Relieve()
+		}
 		a.assess(device)
 	}
 }

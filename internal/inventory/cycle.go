@@ -333,7 +333,7 @@ func (i *Inventory) rejudgeAll(halfPace bool, enough func() bool) (n int, all bo
 			i.rejudge(e.id)
 		}
 		n += len(some)
-		i.relieve()
+		i.Relieve()
 		if halfPace && n < len(list) {
 			time.Sleep(min(time.Since(begun), longestPause)) // nobody waits for the last device, but somebody for a page
 		}

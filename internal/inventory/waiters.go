@@ -52,9 +52,9 @@ func (s *store) hurry(e *entry) {
 	s.pending.urgent = append(s.pending.urgent, e)
 }
 
-// relieve waits while very much awaits writing: what is not on disk yet is
+// Relieve waits while very much awaits writing: what is not on disk yet is
 // kept decoded.
-func (i *Inventory) relieve() {
+func (i *Inventory) Relieve() {
 	if i.store == nil {
 		return
 	}
