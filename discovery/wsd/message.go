@@ -1,16 +1,12 @@
 package wsd
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
-	"camcensus/discovery"
 	"camcensus/discovery/facts"
 )
 
@@ -401,6 +397,12 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
+const onvifPrefix = "onvif://www.onvif.org/"
+
+func isONVIFScope(scope string) bool {
+	return len(scope) > len(onvifPrefix) && hasPrefixFold(scope, onvifPrefix)
+}
+
 // joinSpaced mends a scope whose value holds a space that its device forgot to
 // escape: a token without a colon can be no URI, so it belongs to the one
 // before it.
@@ -414,156 +416,6 @@ func joinSpaced(list []string) []string {
 		joined = append(joined, token)
 	}
 	return joined
-}
-
-// Fields reads the facts off one envelope: its action and namespace, and of
-// every match the types, the scopes by category, the endpoint and the
-// addresses.
-func Fields(kind string, raw []byte) []discovery.Field {
-	e, ok := Parse(raw)
-	if !ok {
-		return bare(raw)
-	}
-	var l facts.List
-	l.Add("action", e.Action)
-	l.Add("namespace", e.Namespace)
-	l.Add("dialect", e.Dialect)
-	l.Add("relatesto", e.RelatesTo)
-	l.Add("instance_id", e.InstanceID)
-	l.Add("fault", e.Fault)
-	if e.Truncated || e.Altered || discovery.Damaged(raw) { // what is missing might have said otherwise
-		l.Add("truncated", "true")
-	}
-	for _, m := range e.Matches {
-		m.addTo(&l)
-	}
-	return l.Fields()
-}
-
-// bare reads what a client kept of an answer without its envelope (its scopes as
-// a list, its match as JSON): the scopes and the type stand in it as they came.
-func bare(raw []byte) []discovery.Field {
-	var l facts.List
-	text := facts.Document(raw, maxEnvelope)
-	if tag := strings.ToLower(text); strings.Contains(tag, "<") && (!strings.HasPrefix(tag, "<") || !strings.Contains(tag[:min(len(tag), 64)], "match")) ||
-		strings.HasPrefix(tag, "{") && !json.Valid([]byte(text)) || discovery.Damaged(raw) {
-		l.Add("truncated", "true") // a piece of an envelope: what is missing might have said otherwise
-	}
-	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"',[]{}<>", r) })
-	for _, word := range tokens(strings.Join(words, " ")) {
-		switch {
-		case isONVIFScope(word):
-			addScope(&l, word)
-		case word == "NetworkVideoTransmitter", strings.HasSuffix(word, ":NetworkVideoTransmitter"):
-			l.Add("type", "NetworkVideoTransmitter")
-		}
-	}
-	return l.Fields()
-}
-
-func (m *Match) addTo(l *facts.List) {
-	for _, t := range m.Types {
-		l.Add("type", t[strings.LastIndexByte(t, ':')+1:])
-	}
-	for _, scope := range m.Scopes {
-		addScope(l, scope)
-	}
-	l.Add("epr", m.EPR)
-	if mac, ok := facts.UUIDMAC(m.EPR); ok {
-		l.Add("mac", mac)
-	}
-	for _, addr := range m.XAddrs {
-		l.Add("xaddr", addr)
-		if scheme, port, ok := serviceAddress(addr); ok {
-			l.AddPort("port."+scheme, port)
-		}
-	}
-	l.Add("metadata_version", m.MetadataVersion)
-}
-
-// scopeFields are the categories of ONVIF Core section 7.3.2.2, and those that
-// devices add.
-var scopeFields = map[string]string{
-	"name":         "scope.name",
-	"hardware":     "scope.hardware",
-	"model":        "scope.hardware",
-	"location":     "scope.location",
-	"manufacturer": "scope.manufacturer",
-	"mfr":          "scope.manufacturer",
-	"mac":          "scope.mac",
-	"macaddress":   "scope.mac",
-	"macaddr":      "scope.mac",
-	"serial":       "scope.serial",
-	"serialnumber": "scope.serial",
-	"profile":      "scope.profile",
-	"type":         "scope.type",
-	"extension":    "scope.extension",
-}
-
-func addScope(l *facts.List, scope string) {
-	l.Add("scope", scope)
-	category, value, ok := onvifScope(scope)
-	if !ok {
-		return
-	}
-	if kind, maker, nested := strings.Cut(value, "/"); nested && maker != "" && strings.EqualFold(category, "type") && strings.EqualFold(kind, "manufacturer") {
-		category, value = kind, maker // Foscam's firmware puts the one category into the other
-	}
-	field := scopeFields[strings.ToLower(category)]
-	switch field {
-	case "":
-	case "scope.mac":
-		l.AddMAC(field, value)
-		l.AddMAC("mac", value)
-	default:
-		l.Add(field, value)
-	}
-}
-
-const onvifPrefix = "onvif://www.onvif.org/"
-
-func isONVIFScope(scope string) bool {
-	return len(scope) > len(onvifPrefix) && hasPrefixFold(scope, onvifPrefix)
-}
-
-// onvifScope takes onvif://www.onvif.org/CATEGORY/VALUE apart and resolves
-// percent escapes; what is badly escaped stays as it is.
-func onvifScope(scope string) (category, value string, ok bool) {
-	if !isONVIFScope(scope) {
-		return "", "", false
-	}
-	category, value, ok = strings.Cut(scope[len(onvifPrefix):], "/")
-	if !ok {
-		return "", "", false
-	}
-	if plain, err := url.PathUnescape(value); err == nil {
-		value = plain
-	}
-	return category, strings.TrimSuffix(value, "/"), value != ""
-}
-
-// serviceAddress returns scheme and port of a device service address whose
-// host is an address.
-func serviceAddress(addr string) (scheme, port string, ok bool) {
-	u, err := url.Parse(addr)
-	if err != nil {
-		return "", "", false
-	}
-	scheme = strings.ToLower(u.Scheme)
-	if _, err := netip.ParseAddr(u.Hostname()); err != nil {
-		return "", "", false
-	}
-	port = u.Port()
-	switch {
-	case scheme != "http" && scheme != "https":
-		return "", "", false
-	case port != "":
-	case scheme == "http":
-		port = "80"
-	default:
-		port = "443"
-	}
-	return scheme, port, true
 }
 
 // bareID is a message id without the ways to write it that devices mix: urn:,
