@@ -46,7 +46,7 @@ func bare(raw []byte) []discovery.Field {
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"',[]{}<>", r) })
 	for _, word := range tokens(strings.Join(words, " ")) {
 		switch {
-		case isONVIFScope(word):
+		case facts.IsScope(word):
 			addScope(&l, word)
 		case word == "NetworkVideoTransmitter", strings.HasSuffix(word, ":NetworkVideoTransmitter"):
 			l.Add("type", "NetworkVideoTransmitter")
@@ -75,59 +75,17 @@ func (m *Match) addTo(l *facts.List) {
 	l.Add("metadata_version", m.MetadataVersion)
 }
 
-// scopeFields are the categories of ONVIF Core section 7.3.2.2, and those that
-// devices add.
-var scopeFields = map[string]string{
-	"name":         "scope.name",
-	"hardware":     "scope.hardware",
-	"model":        "scope.hardware",
-	"location":     "scope.location",
-	"manufacturer": "scope.manufacturer",
-	"mfr":          "scope.manufacturer",
-	"mac":          "scope.mac",
-	"macaddress":   "scope.mac",
-	"macaddr":      "scope.mac",
-	"serial":       "scope.serial",
-	"serialnumber": "scope.serial",
-	"profile":      "scope.profile",
-	"type":         "scope.type",
-	"extension":    "scope.extension",
-}
-
+// addScope keeps a scope as it came and under the field that it names.
 func addScope(l *facts.List, scope string) {
 	l.Add("scope", scope)
-	category, value, ok := onvifScope(scope)
+	field, value, ok := facts.Scope(scope)
 	if !ok {
 		return
 	}
-	if kind, maker, nested := strings.Cut(value, "/"); nested && maker != "" && strings.EqualFold(category, "type") && strings.EqualFold(kind, "manufacturer") {
-		category, value = kind, maker // Foscam's firmware puts the one category into the other
+	l.Add(field, value)
+	if field == facts.ScopeMAC {
+		l.Add("mac", value)
 	}
-	field := scopeFields[strings.ToLower(category)]
-	switch field {
-	case "":
-	case "scope.mac":
-		l.AddMAC(field, value)
-		l.AddMAC("mac", value)
-	default:
-		l.Add(field, value)
-	}
-}
-
-// onvifScope takes onvif://www.onvif.org/CATEGORY/VALUE apart and resolves
-// percent escapes; what is badly escaped stays as it is.
-func onvifScope(scope string) (category, value string, ok bool) {
-	if !isONVIFScope(scope) {
-		return "", "", false
-	}
-	category, value, ok = strings.Cut(scope[len(onvifPrefix):], "/")
-	if !ok {
-		return "", "", false
-	}
-	if plain, err := url.PathUnescape(value); err == nil {
-		value = plain
-	}
-	return category, strings.TrimSuffix(value, "/"), value != ""
 }
 
 // serviceAddress returns scheme and port of a device service address whose

@@ -390,17 +390,11 @@ const maxScope = 512
 // ONVIF's scheme that is not of its kind (ONVIF Core section 7.3.2.2), or one
 // that goes on for ever.
 func isNoScope(token string) bool {
-	return len(token) > maxScope || hasPrefixFold(token, "onvif:") && !hasPrefixFold(token, onvifPrefix)
+	return len(token) > maxScope || hasPrefixFold(token, "onvif:") && !hasPrefixFold(token, facts.ScopePrefix)
 }
 
 func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
-}
-
-const onvifPrefix = "onvif://www.onvif.org/"
-
-func isONVIFScope(scope string) bool {
-	return len(scope) > len(onvifPrefix) && hasPrefixFold(scope, onvifPrefix)
 }
 
 // joinSpaced mends a scope whose value holds a space that its device forgot to
@@ -409,7 +403,7 @@ func isONVIFScope(scope string) bool {
 func joinSpaced(list []string) []string {
 	var joined []string
 	for _, token := range list {
-		if last := len(joined) - 1; last >= 0 && !strings.Contains(token, ":") && isONVIFScope(joined[last]) {
+		if last := len(joined) - 1; last >= 0 && !strings.Contains(token, ":") && facts.IsScope(joined[last]) {
 			joined[last] += "%20" + token
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"sync"
 
+	"camcensus/discovery/facts"
 	"camcensus/fingerprint/oui"
 )
 
@@ -43,19 +44,8 @@ func parseMAC(b []byte) ([]byte, bool) {
 	if len(b) != 12 && len(b) != 14 && len(b) != 17 {
 		return nil, false
 	}
-	hex := make([]byte, 0, 12)
-	for _, c := range b {
-		switch {
-		case isHex(c):
-			hex = append(hex, c)
-		case c != ':' && c != '-' && c != '.':
-			return nil, false
-		}
-	}
-	if len(hex) != 12 || !isHardware(hex) {
-		return nil, false
-	}
-	return macText(hex), true
+	mac, ok := facts.MAC(string(b))
+	return []byte(mac), ok
 }
 
 // isHardware refuses what no interface bears.

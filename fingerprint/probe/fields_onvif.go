@@ -2,10 +2,9 @@ package probe
 
 import (
 	"bytes"
-	"net/url"
-	"strings"
 
 	"camcensus/discovery"
+	"camcensus/discovery/facts"
 )
 
 // onvifFields reads a SOAP answer of the device service, before or after
@@ -113,25 +112,15 @@ func (o *onvifReader) leaf(e element) {
 	}
 }
 
-// scopeNames are the scopes that GetScopes tells as WS-Discovery does.
-var scopeNames = map[string]string{
-	"name": "name", "hardware": "hardware", "model": "hardware", "location": "location",
-	"manufacturer": "manufacturer", "mfr": "manufacturer", "mac": "mac", "serial": "serial", "extension": "extension",
-}
-
 // scope keeps one scope of GetScopes under the name that it has in a ProbeMatch.
 func (o *onvifReader) scope(b []byte) {
-	const prefix = "onvif://www.onvif.org/"
-	if !hasPrefixFold(b, prefix) {
+	field, value, ok := facts.Scope(string(b))
+	if !ok {
 		return
 	}
-	category, value, _ := strings.Cut(string(b[len(prefix):]), "/")
-	field := scopeNames[strings.ToLower(category)]
-	if plain, err := url.PathUnescape(value); err == nil {
-		value = plain
-	}
-	if field != "" {
-		o.addOnce("wsd.scope."+field, []byte(strings.TrimSuffix(value, "/")))
+	o.addOnce("wsd."+field, []byte(value))
+	if field == facts.ScopeMAC {
+		o.addOnce("mac", []byte(value))
 	}
 }
 
