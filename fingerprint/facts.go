@@ -59,7 +59,7 @@ func (s *state) pick(of func(*firing) string) *firing {
 		if of(f) == "" || s.answers[f.answer].void {
 			continue
 		}
-		kind, _ := spoken(s.ev[f.ev].Source, s.ev[f.ev].Field)
+		kind, _ := Spoken(s.ev[f.ev].Source, s.ev[f.ev].Field)
 		rank := int(f.rule.grade)*16 - trust(kind)
 		if best == nil || rank > bestRank {
 			best, bestRank = f, rank

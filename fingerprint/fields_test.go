@@ -35,7 +35,7 @@ func documentedFields(t *testing.T) map[string][]string {
 	return out
 }
 
-var openFields = regexp.MustCompile(`^(header|txt|json|meta|path)\.`)
+var openFields = regexp.MustCompile(`^(header|txt|json|meta|path|cgi)\.`)
 
 // written is the kind and the name under which the page has a field: that of a
 // document in a web answer stands with its own kind.

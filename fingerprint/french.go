@@ -183,12 +183,12 @@ var plainInFrench = map[string]string{
 	"activated": "l’état de sa mise en service", "system_contact": "la personne à joindre", "channels": "le nombre de caméras",
 	"port": "un port", "friendly_name": "le nom", "manufacturer_url": "l’adresse Web du fabricant", "model_url": "l’adresse Web du modèle",
 	"vendor_class": "le genre d’appareil", "hostname": "le nom d’hôte", "http": "un port", "ip": "l’adresse", "realm": "la zone de connexion",
-	"server": "le nom du serveur", "json": "l’entrée", "title": "le titre", "body": "le texte",
+	"server": "le nom du serveur", "json": "l’entrée", "cgi": "la ligne", "title": "le titre", "body": "le texte",
 }
 
 // fieldInFrench is fieldText in French.
 func fieldInFrench(source, field string) string {
-	kind, field := spoken(source, field)
+	kind, field := Spoken(source, field)
 	if kind == "dhip" && source != kind {
 		kind = "cgi"
 	}

@@ -62,8 +62,9 @@ var webKinds = []string{"http", "isapi", "onvif", "upnp"}
 // interfaces bear, and WS-Discovery, whose scopes ONVIF's GetScopes tells.
 var heldKinds = append([]string{"dhip", "wsd"}, webKinds...)
 
-// spoken is the kind and the name of a field, wherever it was found.
-func spoken(source, field string) (kind, name string) {
+// Spoken is the kind and the name of a field, wherever it was found: upnp and
+// friendly_name of http's upnp.friendly_name.
+func Spoken(source, field string) (kind, name string) {
 	if kind, name, ok := strings.Cut(field, "."); ok && slices.Contains(heldKinds, kind) && slices.Contains(webKinds, aliasKind(source)) {
 		return kind, name
 	}

@@ -145,12 +145,12 @@ var plainFields = map[string]string{
 	"activated": "whether it has been set up", "system_contact": "whom to contact", "channels": "the number of cameras",
 	"port": "a port", "friendly_name": "the name", "manufacturer_url": "the maker's web address", "model_url": "the model's web address",
 	"vendor_class": "the kind of device", "hostname": "the host name", "http": "a port", "ip": "the address", "realm": "the log-in area",
-	"server": "the server's name", "json": "the entry", "title": "the title", "body": "the text",
+	"server": "the server's name", "json": "the entry", "cgi": "the line", "title": "the title", "body": "the text",
 }
 
 // fieldText names a field for a reader who knows no protocol.
 func fieldText(source, field string) string {
-	kind, field := spoken(source, field)
+	kind, field := Spoken(source, field)
 	if kind == "dhip" && source != kind {
 		return plainField(field) + " in " + kindWords["cgi"]
 	}

@@ -2,58 +2,42 @@ package probe
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 )
 
-// Dahua's own way to write what its programming interfaces tell. A name, a type
-// or a version in another form could be anybody's.
-var (
-	dahuaModel   = regexp.MustCompile(`(?i)^(?:DHI?-\S|(?:H?[CX]VR|NVR)[0-9][0-9A-Z]|IPC-[A-Z]|(?:VT[OHS]|ASI|ASC)[0-9]{3})`)
-	dahuaSerial  = regexp.MustCompile(`^[0-9A-Z]{2}[0-9A-F]{5}P[A-Z]{2}[0-9A-F]{5}$`)
-	dahuaVersion = regexp.MustCompile(`^[0-9]\.[0-9]{3}\.(?:[0-9A-Z]{7}\.[0-9]{1,3}\.R$|[A-Z]{2}[0-9]{2}\.[0-9]{1,3}\.R$|[0-9A-Z]{4,7}\.[0-9]{1,3}(?:\.[0-9]{1,3})?(?:\.R)?,\s?build:20[0-9]{2}-[0-9]{2}-[0-9]{2}$)`)
-	dahuaClass   = regexp.MustCompile(`^(?:VT[OHSA]|HCVR|MCVR|MXVR|EVS|IVSS|BSC|NVS_R|MNVR_IPC)`)
-	// dahuaTable holds the names of Dahua's configuration tables.
-	dahuaTable = regexp.MustCompile(`^table\.(?:All\.)?(?:` +
-		`General\.(?:MachineName|LocalNo|MachineAddress|LockLogin\w*|MachineID|MaxOnlineTime)=|` +
-		`Network\.(?:DefaultInterface|Domain|Hostname|eth\d\.(?:DefaultGateway|DhcpEnable|PhysicalAddress|IPAddress|SubnetMask|MTU|DnsServers\S*))=|` +
-		`NTP\.(?:Address|Enable|Port|TimeZone|TimeZoneDesc|UpdatePeriod)=|Locales\.(?:DST\w+|TimeFormat)|RTSP\.RTP\.|` +
-		`T2UServer\.|VSP_[A-Z0-9]+|` +
-		`(?:ChannelTitle|VideoColor|VideoIn(?:Options|Mode|DayNight|Focus|Zoom|Sharpness)|VideoStandard|Lighting|Lighting_V2|LightingScheme|Encode|` +
-		`MotionDetect|SmartMotionDetect|BlindDetect|LossDetect|AudioDetect|RecordMode|VideoWidget|VideoAnalyse(?:Rule|Global)|RemoteDevice|` +
-		`StorageGroup|CoaxialControlIO|AccessControl|LeLensMask)\[\d{1,3}\])`)
-)
-
 // magicKeys are the keys that one action of magicBox answers with, the first line
-// first, in lower case; getSystemInfo's (empty here) are the system's.
+// first, in lower case; getSystemInfo's (empty here) are the system's. The field
+// that a line is kept in bears the key's name.
 var magicKeys = map[string]string{
 	"getdevicetype": "type", "getvendor": "vendor", "getserialno": "sn", "getsoftwareversion": "version",
 	"getdeviceclass": "class", "getmachinename": "name", "gethardwareversion": "version", "getsysteminfo": "",
 }
 
-// systemKeys are what a system tells about itself; Dahua alone joins them so.
+// systemKeys are what a system tells about itself, each with the name that
+// Dahua's discovery protocol gives the same fact.
 var systemKeys = map[string]string{
 	"appautostart": "", "devicetype": "model", "hardwareversion": "", "processor": "",
 	"serialnumber": "serial", "updateserial": "", "updateserialcloudupgrade": "",
 }
 
-// keyFields maps the one key of the other actions to the name that Dahua's
-// discovery protocol gives the same fact. A class is told in that protocol alone.
+// keyFields is the same for the one key of the other actions.
 var keyFields = map[string]string{"type": "model", "vendor": "vendor", "sn": "serial", "name": "name", "version": "firmware"}
 
-// maxCGILines bounds the lines of a magicBox answer; a system has six.
-const maxCGILines = 32
+const (
+	maxCGILines = 32 // lines of a magicBox answer; a system has six
+	systemSays  = 3  // keys of a system that nobody joins by chance
+)
 
-// cgiAnswer is what an answer of Dahua's programming interfaces says. own tells
-// that something in it has Dahua's own form; without it the address alone speaks.
+// cgiAnswer is what an answer of Dahua's programming interfaces says: line by
+// line as it came, and what it tells in the words of Dahua's discovery protocol.
 type cgiAnswer struct {
-	facts *collector
-	own   bool
-	keys  int // of a system, as Dahua names them
+	lines, facts *collector
+	keys         int // of a system
 }
 
 // cgiFields reads the answers of Dahua's programming interfaces, by where they
-// were asked for and only where the whole answer has their form.
+// were asked for and only where the whole answer is written as theirs are. Whose
+// the values are, rules judge.
 func (r *response) cgiFields(c *collector, path string, body []byte) {
 	if status := string(r.status); status != "" && status != "200" || path == "" || path == "/" {
 		return
@@ -62,26 +46,26 @@ func (r *response) cgiFields(c *collector, path string, body []byte) {
 		path = string(urlPath([]byte(path)))
 	}
 	path, query, _ := strings.Cut(strings.ToLower(path), "?")
-	a := cgiAnswer{facts: newCollector(4)}
+	a := cgiAnswer{lines: newCollector(4), facts: newCollector(4)}
 	name, known := "", false
 	switch strings.Trim(path, "/") {
 	case "cgi-bin/magicbox.cgi":
 		name, known = "magicBox", a.magicBox(query, body)
-		switch {
-		case a.facts.has("vendor"):
-			name = "magicBox vendor" // whose label it is, a rule judges
-		case !a.own:
-			name = "magicBox line"
-		}
 	case "cgi-bin/configmanager.cgi":
-		name, known = "configManager", dahuaTable.Match(bytes.TrimLeft(body, "\r\n\t "))
+		name, known = "configManager", hasPrefixFold(bytes.TrimLeft(body, "\r\n\t "), "table.")
 	case "rpc2", "rpc2_login":
 		name, known = "RPC2", a.rpc(body)
 	}
 	if !known {
 		return
 	}
+	if a.keys >= systemSays {
+		name += " system"
+	}
 	c.addText("cgi", name)
+	for _, line := range a.lines.fields {
+		c.addText("cgi."+line.Name, line.Value)
+	}
 	c.embed("dhip", a.facts)
 }
 
@@ -111,36 +95,31 @@ func (a *cgiAnswer) magicBox(query string, body []byte) bool {
 		case lines == 0 && key != asked, lines > 0 && (asked != "version" || key != "builddate"):
 			return false
 		}
-		a.fact(key, action, value)
+		if key != "version" || action == "getsoftwareversion" { // or it is the hardware's
+			a.fact(key, value)
+		}
 	}
-	a.own = a.own || a.keys > 2
 	return lines > 0
 }
 
-// fact keeps one fact.
-func (a *cgiAnswer) fact(key, action string, value []byte) {
+// fact keeps one line.
+func (a *cgiAnswer) fact(key string, value []byte) {
 	field, system := systemKeys[key]
 	if system {
 		a.keys++
 	} else {
 		field = keyFields[key]
 	}
-	switch key {
-	case "type", "devicetype", "updateserial":
-		a.own = a.own || dahuaModel.Match(value)
+	if key != "name" { // the owner's words have one place, dhip.name
+		a.lines.addOnce(key, value)
+	}
+	if field == "model" {
 		if _, coded := number(value); coded { // a number that stands for a model
 			return
 		}
-	case "sn", "serialnumber":
-		a.own = a.own || dahuaSerial.Match(value)
-	case "class":
-		a.own = a.own || dahuaClass.Match(value)
-	case "version":
-		if action != "getsoftwareversion" {
-			return // of the hardware
-		}
-		a.own = a.own || dahuaVersion.Match(value)
-		value, _, _ = bytes.Cut(value, []byte{','})
+	}
+	if field == "firmware" {
+		value, _, _ = bytes.Cut(value, []byte{','}) // from the day of its build
 	}
 	if field != "" && !a.facts.has(field) {
 		a.facts.add(field, value)
@@ -171,7 +150,7 @@ func (a *cgiAnswer) rpc(body []byte) bool {
 			session = len(leaf.value) > 0 && !is(leaf.value, "null")
 		case leaf.depth == 2 && (is(leaf.parent, "params") || is(leaf.parent, "data")):
 			if _, system := systemKeys[key]; system && len(leaf.value) > 0 {
-				a.fact(key, "", leaf.value)
+				a.fact(key, leaf.value)
 			}
 		}
 		return true
@@ -179,5 +158,5 @@ func (a *cgiAnswer) rpc(body []byte) bool {
 	if foreign || !id || !outcome {
 		return false
 	}
-	return session || a.own && a.keys > 2
+	return session || a.keys >= systemSays
 }

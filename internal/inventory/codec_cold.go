@@ -4,20 +4,42 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"github.com/klauspost/compress/flate"
 	"io"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/klauspost/compress/flate"
 
 	"camcensus/fingerprint"
 )
 
-// nameFields may hold what a person called a device; they are not stored for
-// what is no camera.
+// nameFields may hold what a person called a device, a place or himself; they are
+// not stored for what is no camera.
 var nameFields = map[string]bool{
-	"hostname": true, "instance": true, "host": true, "friendly_name": true, "name": true, "scope.name": true,
-	"device_name": true, "title": true, "subject": true, "subject.cn": true, "san": true, "txt": true, "txt.fn": true, "txt.n": true,
-	"usn": true, "presentation_url": true, "location": true, "body": true,
+	"hostname": true, "instance": true, "host": true, "friendly_name": true, "name": true, "device_name": true, "system_contact": true,
+	"scope": true, "scope.name": true, "scope.location": true, "xaddr": true, "usn": true, "presentation_url": true, "location": true,
+	"title": true, "body": true, "subject": true, "subject.cn": true, "san": true, "txt": true, "sdp.session": true, "sdp.info": true,
+}
+
+// makerKeys are the keys of a service's TXT lines that tell the make and no name.
+var makerKeys = map[string]bool{
+	"am": true, "ci": true, "mac": true, "macaddress": true, "manufacturer": true, "md": true, "mfg": true, "model": true, "product": true,
+	"ty": true, "usb_mdl": true, "usb_mfg": true, "vendor": true,
+}
+
+// mayName tells whether a field may hold such a name, in whatever answer it
+// stands. What a page or a service words as it likes may.
+func mayName(source, field string) bool {
+	_, field = fingerprint.Spoken(source, field)
+	family, key, _ := strings.Cut(field, ".")
+	switch family {
+	case "json", "meta":
+		return true
+	case "txt":
+		return !makerKeys[key]
+	}
+	return nameFields[field]
 }
 
 // encodeCold writes the evidence and the reasons of a device; items for which

@@ -269,7 +269,7 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity, texts []stri
 	c.reasons = slices.Clone(id.Reasons[:min(len(id.Reasons), maxItems)])
 	for n := range c.reasons {
 		c.reasons[n].Value = i.intern(clip(c.reasons[n].Value, maxValue))
-		if nameFields[c.reasons[n].Field] && !i.keepsNames(e) {
+		if mayName(c.reasons[n].Source, c.reasons[n].Field) && !i.keepsNames(e) {
 			c.reasons[n].Value, c.reasons[n].Text = "", unnamed(c.reasons[n].Text)
 		}
 	}
@@ -320,7 +320,7 @@ func evidenceLine(reasons []fingerprint.Reason, names bool) string {
 			source += ":" + strconv.Itoa(r.Port)
 		}
 		value := clip(r.Value, 80)
-		if nameFields[r.Field] && !names {
+		if mayName(r.Source, r.Field) && !names {
 			value = "(not kept)"
 		}
 		parts = append(parts, source+" "+r.Field+"="+value+" ["+r.Rule+"]")

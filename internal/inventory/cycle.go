@@ -367,7 +367,7 @@ func (i *Inventory) unname(id string) {
 	if skip == nil || c == nil {
 		return
 	}
-	names := func(r fingerprint.Reason) bool { return nameFields[r.Field] && r.Value != "" }
+	names := func(r fingerprint.Reason) bool { return mayName(r.Source, r.Field) && r.Value != "" }
 	if slices.ContainsFunc(c.items, func(it item) bool { return skip(&it) }) || slices.ContainsFunc(c.reasons, names) {
 		c.reasons = slices.DeleteFunc(slices.Clone(c.reasons), names)
 		e.hold().shown = nil

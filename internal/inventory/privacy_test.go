@@ -114,6 +114,38 @@ func TestReasonsWithoutNames(t *testing.T) {
 	}
 }
 
+// TestNamesInAnyAnswerAreNotKept: a PC's name stands in many places.
+func TestNamesInAnyAnswerAreNotKept(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir(), Retention: DefaultRetention})
+	var told []fingerprint.Evidence
+	var reasons []fingerprint.Reason
+	for _, e := range []fingerprint.Evidence{
+		{Source: "http", Port: 80, Field: "upnp.friendly_name"}, {Source: "https", Port: 443, Field: "isapi.device_name"},
+		{Source: "http", Port: 80, Field: "isapi.system_contact"}, {Source: "http", Port: 80, Field: "dhip.name"},
+		{Source: "http", Port: 80, Field: "wsd.scope.location"}, {Source: "onvif", Port: 80, Field: "hostname"},
+		{Source: "http", Port: 80, Field: "json.name"}, {Source: "http", Port: 80, Field: "meta.author"},
+		{Source: "wsd", Field: "scope"}, {Source: "wsd", Field: "xaddr"}, {Source: "mdns", Field: "txt.note"}, {Source: "rtsp", Port: 554, Field: "sdp.session"},
+	} {
+		e.Value = "Annas-PC by " + e.Source + "." + e.Field
+		told = append(told, e)
+		reasons = append(reasons, fingerprint.Reason{Source: e.Source, Port: e.Port, Field: e.Field, Value: e.Value, Text: "Seen: x, “" + e.Value + "”. It is a PC."})
+	}
+	told = append(told, fingerprint.Evidence{Source: "mdns", Field: "txt.usb_mfg", Value: "Acme"}, fingerprint.Evidence{Source: "http", Port: 80, Field: "upnp.model", Value: "Roadrunner"})
+	id := s.see("10.0.0.8", "00:1b:21:33:44:55", told...).Device
+	s.Commit(id, fingerprint.Identity{Class: fingerprint.ClassOther, Reasons: reasons}, []policy.Verdict{{Policy: "x", Verdict: policy.OutOfScope}}, s.clock.now())
+	s.leavesNoName("Annas-PC")
+	s = reopen(t, s, Options{Dir: s.opt.Dir})
+	kept := s.Evidence(id)
+	for _, e := range kept {
+		if strings.Contains(e.Value, "Annas-") {
+			t.Errorf("kept: %+v", e)
+		}
+	}
+	if len(kept) != 2 {
+		t.Errorf("what names nobody: %+v", kept)
+	}
+}
+
 // TestMergedPhonesLeaveNothing: a laptop is first heard by its address alone,
 // then by two of its interfaces; what it takes to undo the merge holds no
 // name, and goes with the laptop.

@@ -36,9 +36,9 @@ type ReportFacts struct {
 
 // ReportPolicy is one active list.
 type ReportPolicy struct {
-	Name, Version, Verb, ReviewedOn, Instruction string
-	Titles, Issuers, Instruments                 policy.Words
-	NotAssessed                                  []string
+	Name, Version, Verb, ReviewedOn           string
+	Titles, Issuers, Instruments, Instruction policy.Words
+	NotAssessed                               []string
 	// Text words a verdict in a language (policy.Policy.Text); nil: the
 	// report says only what would settle it.
 	Text func(v policy.Verdict, id fingerprint.Identity, finding, lang string) string

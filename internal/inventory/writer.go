@@ -289,7 +289,7 @@ func (i *Inventory) unnamed(e *entry) func(*item) bool {
 	if i.storesNames(e) {
 		return nil
 	}
-	return func(it *item) bool { return nameFields[it.Field] }
+	return func(it *item) bool { return mayName(it.Source, it.Field) }
 }
 
 // settle draws the consequences of a transaction.
