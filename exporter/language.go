@@ -75,12 +75,7 @@ func (t tongue) Quote(text string) string {
 }
 
 // Colon is a colon as the language sets it.
-func (t tongue) Colon() string {
-	if t.Lang == french {
-		return "\u00a0:"
-	}
-	return ":"
-}
+func (t tongue) Colon() string { return inventory.Colon(t.Lang) }
 
 // Percent gives a share, with one figure after the point below ten.
 func (t tongue) Percent(part, whole int) string {

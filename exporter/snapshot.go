@@ -5,6 +5,7 @@ import (
 
 	"camcensus/discovery"
 	"camcensus/internal/inventory"
+	"camcensus/internal/policy"
 )
 
 // Snapshot is the state of the agent at one moment. It never changes once it
@@ -66,20 +67,20 @@ type Site struct {
 
 // Policy is what the exporter shows of one active list.
 type Policy struct {
-	Name        string // "ca-hikvision-2025"
-	Version     string // the list's own version
-	Title       string // the instrument in words
-	TitleFR     string // the same in French; may be empty
-	Issuer      string // who made it
-	Verb        string // use, buy, install, authorise
-	Source      string // where it can be read
-	ReviewedOn  string // YYYY-MM-DD
-	Instruction string // the department's own instruction, where it gives one
+	Name       string // "ca-hikvision-2025"
+	Version    string // the list's own version
+	Title      string // the instrument in words
+	TitleFR    string // the same in French; may be empty
+	Issuer     string // who made it
+	Verb       string // use, buy, install, authorise
+	Source     string // where it can be read
+	ReviewedOn string // YYYY-MM-DD
 	// Says is what the instrument says of the devices it reaches, in its own
 	// verb, by language (en, fr). Optional.
 	Says        map[string]string
-	Makers      []string // canonical names of every manufacturer it reaches
-	NotAssessed []string // what it covers and a census cannot see
+	Instruction policy.Words // the department's own instruction, where it gives one
+	Makers      []string     // canonical names of every manufacturer it reaches
+	NotAssessed []string     // what it covers and a census cannot see
 }
 
 // Network is one prefix in scope, as its last finished sweep left it.

@@ -148,7 +148,7 @@ func (t tongue) meaning(d *inventory.Device, v *policy.Verdict, p *Policy) []str
 	if v.Flagged() {
 		add(p.Says[t.Lang])
 		add(t.measureWord(v.Measure))
-		add(p.Instruction)
+		add(p.Instruction.In(t.Lang))
 	}
 	if v.Excepted {
 		add(t.T("A written exception permits it for now."))

@@ -154,16 +154,22 @@ func (f *inventoryFlags) exportStored(ctx context.Context, dir string, w io.Writ
 	return errors.Join(inv.Export(ctx, w, o), inv.Close())
 }
 
-// diffWords are the headings of a diff.
-var diffWords = map[string][4]string{
-	"en": {"new", "gone", "returned", "changed"},
-	"fr": {"nouveau", "disparu", "revenu", "modifié"},
+// diffWords are the headings of a diff, for one device and for several.
+var diffWords = map[string][2][4]string{
+	"en": {{"new", "gone", "returned", "changed"}, {"new", "gone", "returned", "changed"}},
+	"fr": {{"nouveau", "disparu", "revenu", "modifié"}, {"nouveaux", "disparus", "revenus", "modifiés"}},
 }
 
 func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
-	words := diffWords[lang]
+	one, several := diffWords[lang][0], diffWords[lang][1]
+	var sums []string
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for i, part := range [][]inventory.Change{d.New, d.Gone, d.Returned, d.Changed} {
+		word := one[i]
+		if len(part) > 1 {
+			word = several[i]
+		}
+		sums = append(sums, fmt.Sprintf("%d %s", len(part), word))
 		for _, c := range part {
 			names := make([]string, 0, len(c.Counts))
 			for _, e := range inventory.EventNames {
@@ -174,12 +180,11 @@ func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
 					names = append(names, inventory.Word(lang, e))
 				}
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", words[i], c.Device, dash(c.Manufacturer), dash(c.Model), dash(c.IP),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one[i], c.Device, dash(c.Manufacturer), dash(c.Model), dash(c.IP),
 				dash(c.Location), strings.Join(names, ", "))
 		}
 	}
-	fmt.Fprintf(t, "%s .. %s: %d %s, %d %s, %d %s, %d %s\n", stamp(d.From), stamp(d.To), len(d.New), words[0], len(d.Gone), words[1],
-		len(d.Returned), words[2], len(d.Changed), words[3])
+	fmt.Fprintf(t, "%s .. %s%s %s\n", stamp(d.From), stamp(d.To), inventory.Colon(lang), strings.Join(sums, ", "))
 	return t.Flush()
 }
 

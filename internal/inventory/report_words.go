@@ -18,6 +18,9 @@ var reportWords []byte
 // colons stand before what follows: French puts a space there.
 var colons = map[string]string{"en": ":", "fr": "\u00a0:"}
 
+// Colon is a colon as a language, en or fr, sets it behind a word.
+func Colon(lang string) string { return colons[lang] }
+
 // percent writes a share as the language does.
 func (v *reportView) percent(share string) string {
 	if v.Lang == "fr" {
@@ -30,8 +33,8 @@ func (v *reportView) percent(share string) string {
 // that is not known stands as it is. {x} stands for anything in it.
 func (v *reportView) phrase(sentence string) string { return Phrase(v.Lang, sentence) }
 
-// Phrase says one of the agent's own sentences in a language, en or fr; one
-// that is not known stands as it is.
+// Phrase says one of the agent's own sentences in a language, en or fr, or
+// several that stand behind each other; one that is not known stands as it is.
 func Phrase(lang, sentence string) string {
 	if w := wordsOnce()[sentence]; w != nil {
 		return w[lang]
@@ -46,6 +49,14 @@ func Phrase(lang, sentence string) string {
 				said = strings.Replace(said, "{x}", Phrase(lang, x), 1)
 			}
 			return said
+		}
+	}
+	for _, between := range []string{"\n", "; "} {
+		if parts := strings.Split(sentence, between); len(parts) > 1 {
+			for n := range parts {
+				parts[n] = Phrase(lang, parts[n])
+			}
+			return strings.Join(parts, between)
 		}
 	}
 	return sentence
@@ -67,7 +78,7 @@ var patternsOnce = sync.OnceValue(func() []pattern {
 	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	var out []pattern
 	for _, key := range keys {
-		english := "^" + strings.ReplaceAll(regexp.QuoteMeta(key), `\{x\}`, "(.+)") + "$"
+		english := "^" + strings.ReplaceAll(regexp.QuoteMeta(key), `\{x\}`, "(.+?)") + "$"
 		out = append(out, pattern{regexp.MustCompile(english), wordsOnce()[key]})
 	}
 	return out

@@ -57,13 +57,14 @@ type Policy struct {
 	// Says is what the instrument says, in its own verb.
 	Says Words `yaml:"says"`
 	// Instruction is the department's own, where it gives one.
-	Instruction string   `yaml:"instruction"`
+	Instruction Words    `yaml:"instruction"`
 	Notes       []string `yaml:"notes"`
 	ReviewedOn  string   `yaml:"reviewed_on"`
 }
 
 // Words is one text in both official languages, written {en: ..., fr: ...}, or
-// in English alone.
+// in English alone. French laws and offices bear their official names; those
+// without one are rendered, with the English name in brackets.
 type Words struct{ EN, FR string }
 
 // UnmarshalYAML implements yaml.Unmarshaler.

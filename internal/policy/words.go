@@ -32,7 +32,7 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 		c, _, _ := p.reached(id)
 		made := finding != "" || c.Standing == fingerprint.Established
 		parts = append(parts, fill.Replace(w.made(v, made)), p.Says.In(lang), w.measure[v.Measure])
-		if p.Acquired != nil && v.Measure != "prohibited" && v.Basis != "" {
+		if p.Acquired != nil && v.Measure == p.Acquired.Undated.Measure && v.Basis != "" {
 			parts = append(parts, strings.ReplaceAll(w.acquired, "{date}", p.Acquired.After))
 		}
 		switch {
@@ -61,8 +61,8 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 	if len(id.Contradictions) > 0 {
 		parts = append(parts, w.contradiction)
 	}
-	if p.Instruction != "" && v.Flagged() {
-		parts = append(parts, p.Instruction)
+	if v.Flagged() {
+		parts = append(parts, p.Instruction.In(lang))
 	}
 	return strings.Join(slicesWithout(parts, ""), " ")
 }
@@ -240,24 +240,24 @@ var french = words{
 	},
 	measure: map[string]string{
 		"prohibited": "",
-		"assess":     "L'instrument demande une évaluation des risques et des mesures de contrôle.",
-		"ask":        "Savoir si l'instrument vise cet appareil revient au ministère : le lui demander avant d'agir.",
-		"no_use_ban": "Figurer sur cette liste n'interdit pas d'utiliser l'équipement déjà acheté.",
+		"assess":     "L’instrument demande une évaluation des risques et des mesures de contrôle.",
+		"ask":        "Il revient au ministère de dire si l’instrument vise cet appareil\u00a0: le lui demander avant d’agir.",
+		"no_use_ban": "Figurer sur cette liste n’interdit pas d’utiliser l’équipement déjà acheté.",
 	},
-	acquired:        "La règle vise l'équipement acquis après le {date}; inscrire la date d'achat de cet appareil.",
-	confirm:         "L'étiquette de l'appareil ou le document d'achat le confirmerait.",
-	pointed:         "Les signes désignent {maker}, mais pas assez sûrement pour mettre l'appareil hors de cause.",
-	settle:          "L'étiquette de l'appareil, le document d'achat ou une réponse écrite du vendeur trancherait.",
-	clear:           "{maker} a fabriqué cet appareil : il n'est pas d'un fabricant que l'instrument nomme. L'origine des composants n'a pas été évaluée.",
-	outOfScope:      "C'est un autre équipement ({class}) que celui que l'instrument vise.",
-	listedElsewhere: "Son fabricant, {maker}, est pourtant nommé par l'instrument.",
-	unknown:         "C'est une caméra, ou cela peut en être une, et son fabricant n'est pas établi.",
-	unclassified:    "Rien n'indique une caméra, et rien ne dit ce que c'est.",
-	contradiction:   "Certains indices se contredisent; ils sont énumérés avec l'appareil.",
+	acquired:        "La règle vise l’équipement acquis après le {date}; la date d’achat de cet appareil est à inscrire.",
+	confirm:         "L’étiquette de l’appareil ou le document d’achat le confirmerait.",
+	pointed:         "Les indices désignent {maker}, mais pas assez sûrement pour mettre l’appareil hors de cause.",
+	settle:          "L’étiquette de l’appareil, le document d’achat ou une réponse écrite du vendeur trancherait.",
+	clear:           "{maker} a fabriqué cet appareil\u00a0: il n’est pas d’un fabricant que l’instrument nomme. L’origine des composants n’a pas été évaluée.",
+	outOfScope:      "C’est un autre équipement ({class}) que celui que l’instrument vise.",
+	listedElsewhere: "Son fabricant, {maker}, est pourtant nommé par l’instrument.",
+	unknown:         "C’est une caméra, ou cela peut en être une, et son fabricant n’est pas établi.",
+	unclassified:    "Rien n’indique une caméra, et rien ne dit ce que c’est.",
+	contradiction:   "Certains indices se contredisent; ils sont énumérés avec l’appareil.",
 	namedGroup:      "nommé",
 	class: map[fingerprint.Class]string{
 		fingerprint.ClassNetwork: "équipement de réseau", fingerprint.ClassOther: "ni caméra ni enregistreur",
 		fingerprint.ClassCamera: "caméra", fingerprint.ClassRecorder: "enregistreur", fingerprint.ClassDoorbell: "sonnette",
-		fingerprint.ClassIntercom: "interphone", fingerprint.ClassAccessControl: "contrôle d'accès", fingerprint.ClassEncoder: "encodeur",
+		fingerprint.ClassIntercom: "interphone", fingerprint.ClassAccessControl: "contrôle d’accès", fingerprint.ClassEncoder: "encodeur",
 	},
 }
