@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -91,6 +92,47 @@ func TestDaysAreUTCs(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s", want)
 		}
+	}
+}
+
+// TestFrenchIsFrenchThroughout: the report of the configured lists, and the
+// comparison of dates.
+func TestFrenchIsFrenchThroughout(t *testing.T) {
+	dir, _ := stored(t)
+	config := filepath.Join(dir, "camcensus.yml")
+	if err := os.WriteFile(config, []byte("policy: {lists: ["+strings.Join(policy.Shipped(), ", ")+"]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) string {
+		t.Helper()
+		res := camcensus(t, nil, append([]string{"inventory", "--storage.path", dir, "--config.file", config}, args...)...)
+		if res.status != 0 {
+			t.Fatal(res.err)
+		}
+		return html.UnescapeString(res.out)
+	}
+	lists, err := policy.Load(policy.Shipped(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := run("export", "--format", "html", "--lang", "fr")
+	for _, p := range lists {
+		for _, w := range []policy.Words{p.Titles, p.Instrument, p.Issuer} {
+			if !strings.Contains(page, w.FR) || strings.Contains(page, w.EN) {
+				t.Errorf("%s: the report lacks %q or has %q", p.Name, w.FR, w.EN)
+			}
+		}
+	}
+	for lang, want := range map[string]string{"en": ": 2 new, 0 gone, 0 returned, 0 changed\n", "fr": "\u00a0: 2 nouveaux, 0 disparu, 0 revenu, 0 modifié\n"} {
+		diff := inventory.Diff{New: make([]inventory.Change, 2)}
+		diff.New[0] = inventory.Change{Device: "d-1", Counts: map[string]int{"verdict_changed": 2}}
+		var out bytes.Buffer
+		if err := printDiff(&out, &diff, lang); err != nil || !strings.HasSuffix(out.String(), want) {
+			t.Errorf("%s: %s%v", lang, &out, err)
+		}
+	}
+	if diff := run("diff", "--from", "2026-01-01", "--lang", "fr"); !strings.Contains(diff, "apparu, ") || !strings.Contains(diff, "1 nouveau,") {
+		t.Error(diff)
 	}
 }
 

@@ -225,7 +225,7 @@ var english = words{
 
 var french = words{
 	lang:       "fr",
-	determined: "Une personne a établi que {maker} a fabriqué cet appareil.",
+	determined: "{maker} a fabriqué cet appareil, selon le constat d’une personne.",
 	banned: map[string]string{
 		"named":            "Fabriqué par {maker}.",
 		"relabel":          "Vendu sous la marque {brand}, fabriqué par {maker}.",
