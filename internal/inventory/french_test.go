@@ -120,6 +120,11 @@ func TestAFrenchReportHoldsNoEnglish(t *testing.T) {
 			t.Errorf("%d of %s in English, %d in French", en, tag, fr)
 		}
 	}
+	for lang, want := range map[string]string{"en": "Huawei (network equipment)", "fr": "Huawei (équipement de réseau)"} {
+		if !strings.Contains(pages[lang], want) {
+			t.Errorf("no %q", want)
+		}
+	}
 	for _, line := range frenchLines(pages["fr"], lists) {
 		for _, word := range strings.FieldsFunc(strings.ToLower(line), func(r rune) bool { return !unicode.IsLetter(r) }) {
 			if slices.Contains(englishWords, word) {

@@ -319,6 +319,9 @@ func (v *reportView) side(event, text string) string {
 			parts[n] = v.phrase(parts[n])
 		}
 		before = strings.Join(parts, ", ")
+		if v.words["class."+inner] != nil { // a word that means something else elsewhere
+			inner = "class." + inner
+		}
 	case "determined":
 	case "excepted":
 		return strings.Replace(text, " until ", " "+v.word("until")+" ", 1)
