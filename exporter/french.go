@@ -218,7 +218,7 @@ var inFrench = map[string]string{
 	"chain of events": "chaîne d’événements",
 	"metrics":         "métriques",
 	"Certainty and verdicts rest on what the network showed. A person signs a finding.": "Certitude et verdicts reposent sur ce que le réseau a montré. Une personne signe un constat.",
-	"Census of %s":                         "Recensement de %s",
+	"Census of %s":                         "Recensement du site %s",
 	"Devices by verdict":                   "Appareils par verdict",
 	"The running cycle":                    "Le cycle en cours",
 	"Cycle":                                "Cycle",
