@@ -308,11 +308,15 @@ func (i *Inventory) RejudgeUnless(ctx context.Context, by string) int {
 	return n
 }
 
-// At half pace so many devices are judged, and then comes a pause as long as
-// they took.
 const (
+	// At half pace so many devices are judged, and then comes a pause as long as
+	// they took.
 	rejudgedAtOnce = 64
 	longestPause   = 100 * time.Millisecond
+	// At any pace the next are not begun while somebody reads page after page,
+	// for as long as he can be let go first without keeping the verdicts back.
+	readsTogether = 50 * time.Millisecond
+	longestWay    = 200 * time.Millisecond
 )
 
 // rejudgeAll judges until enough says so; it returns how many it judged, and
@@ -328,6 +332,7 @@ func (i *Inventory) rejudgeAll(halfPace bool, enough func() bool) (n int, all bo
 		if enough() {
 			return n, false
 		}
+		i.makeWay()
 		begun := time.Now()
 		for _, e := range some {
 			i.rejudge(e.id)
@@ -339,6 +344,24 @@ func (i *Inventory) rejudgeAll(halfPace bool, enough func() bool) (n int, all bo
 		}
 	}
 	return n, true
+}
+
+// makeWay waits while somebody reads the list of devices.
+func (i *Inventory) makeWay() {
+	for begun := time.Now(); time.Since(begun) < longestWay; {
+		since := time.Since(i.opened) - time.Duration(i.lastRead.Load())
+		if since >= readsTogether {
+			return
+		}
+		time.Sleep(readsTogether - since)
+	}
+}
+
+// reading says that somebody reads the list of devices, and when he has done so.
+func (i *Inventory) reading() (done func()) {
+	note := func() { i.lastRead.Store(int64(time.Since(i.opened))) }
+	note()
+	return note
 }
 
 func (i *Inventory) rejudge(id string) {

@@ -13,6 +13,7 @@ const detailsAtOnce = 64
 // Details shows the devices of these ids in full, in their order, until show
 // fails. What was merged into another or has expired meanwhile is left out.
 func (i *Inventory) Details(ids []string, show func(*Device) error) error {
+	defer i.reading()()
 	read, enough := make(chan []Device, 1), make(chan struct{})
 	defer close(enough)
 	go func() { // while some are shown the next are read

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -381,5 +384,47 @@ func TestJudgingAllGivesUpWhenItsOutcomeIsOld(t *testing.T) {
 		if s = reopen(t, s, o); s.RejudgeUnless(t.Context(), "rules 1") != devices {
 			t.Errorf("ends %v: the next start takes them for judged", ends)
 		}
+	}
+}
+
+// TestJudgingMakesWayForReaders: while somebody reads page after page the next
+// devices wait, but not for ever.
+func TestJudgingMakesWayForReaders(t *testing.T) {
+	const rounds = 5
+	judge := func(read bool) (took time.Duration, judged int) {
+		synctest.Test(t, func(t *testing.T) {
+			i := newInventory(Options{Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+				judged++
+				return fingerprint.Identity{}, nil
+			}})
+			for n := range rounds * rejudgedAtOnce {
+				i.Observe(Observation{Time: time.Now(), Source: "arp", IP: netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), MAC: net.HardwareAddr{0, 0x1b, 0x21, 0, byte(n >> 8), byte(n)}})
+			}
+			ctx, end := context.WithCancel(t.Context())
+			var reader sync.WaitGroup
+			defer reader.Wait()
+			defer end()
+			if read {
+				i.EachBrief(func(*Device) bool { return true })
+				reader.Go(func() {
+					for ctx.Err() == nil {
+						i.EachBrief(func(*Device) bool { return true })
+						time.Sleep(readsTogether / 2)
+					}
+				})
+			}
+			begun := time.Now()
+			i.Rejudge()
+			took = time.Since(begun)
+		})
+		return took, judged
+	}
+	alone, all := judge(false)
+	if all != rounds*rejudgedAtOnce || alone != 0 {
+		t.Errorf("with nobody reading, %d judged in %s", all, alone)
+	}
+	read, all := judge(true)
+	if all != rounds*rejudgedAtOnce || read < rounds*longestWay || read > 2*rounds*longestWay {
+		t.Errorf("beside a reader, %d judged in %s", all, read)
 	}
 }

@@ -112,6 +112,9 @@ type Inventory struct {
 	rejudges  atomic.Uint64 // calls of Rejudge
 	rejudged  uint64        // the latest of them that began, under rejudging
 
+	opened   time.Time
+	lastRead atomic.Int64 // when somebody last read the list of devices, in ns since opened; see makeWay
+
 	store *store // nil in memory
 }
 
@@ -172,7 +175,8 @@ func newInventory(o Options) *Inventory {
 	if o.DetailLimit == 0 {
 		o.DetailLimit = 10000
 	}
-	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed(), most: maxDevices}
+	i := &Inventory{opt: o, log: o.Log.Named("inventory"), seed: maphash.MakeSeed(), most: maxDevices, opened: time.Now()}
+	i.lastRead.Store(int64(-readsTogether))
 	i.reset()
 	i.created = o.Now().UTC()
 	i.cycleStart = i.created

@@ -217,7 +217,7 @@ func (s *store) connect(ctx context.Context) error {
 		f.Close()
 	}
 	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(FULL)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-4000)")); err != nil {
+		"&_pragma=synchronous(FULL)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-1000)")); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -237,7 +237,7 @@ func (s *store) connect(ctx context.Context) error {
 }
 
 func openReader(path, more string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=cache_size(-1000)"+more))
+	db, err := sql.Open("sqlite", dsn(path, "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=cache_size(-300)"+more))
 	if err == nil {
 		db.SetMaxOpenConns(3)
 		db.SetConnMaxIdleTime(time.Minute) // each keeps a cache

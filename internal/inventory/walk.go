@@ -19,6 +19,7 @@ func (i *Inventory) Changes() uint64 {
 // what counting needs, and no allocation. The device is yield's for the call
 // only; yield must not call the inventory.
 func (i *Inventory) EachBrief(yield func(*Device) bool) {
+	defer i.reading()()
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	d := &Device{}

@@ -19,6 +19,7 @@ type Where struct {
 // EachAt is EachBrief, with the device's addresses. Both are show's for the
 // call only.
 func (i *Inventory) EachAt(show func(*Device, *Where) bool) {
+	defer i.reading()()
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	d, w := &Device{}, &Where{}
