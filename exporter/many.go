@@ -107,23 +107,26 @@ func (x *Exporter) pageOfMany(m Many, f *filter, limit int, after string) device
 }
 
 // ranks are the ids that a reader looks for, by severity, each in order of
-// appearance.
+// appearance; of each severity only as many as he can get to see.
 type ranks struct {
 	total int
 	ids   [nVerdicts][]string
 }
 
-// rank sorts what the filter selects; unasked leaves out what nobody asked
-// for.
-func rank(m Many, f *filter, unasked bool) *ranks {
+// rank sorts what the filter selects, for what part asks up to end; unasked
+// leaves out what nobody asked for.
+func rank(m Many, f *filter, unasked bool, end int) *ranks {
 	r := &ranks{}
 	worst := make(gravity)
+	most := max(end, sortByAddressUpTo)
 	f.walk(m, func(d *inventory.Device) {
 		at := worst.of(d)
 		if unasked && hidden(d, at) {
 			return
 		}
-		r.ids[at] = append(r.ids[at], d.ID)
+		if len(r.ids[at]) < most {
+			r.ids[at] = append(r.ids[at], d.ID)
+		}
 		r.total++
 	})
 	return r

@@ -5,6 +5,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
 	"testing"
 
 	"camcensus/fingerprint"
@@ -60,6 +63,44 @@ func TestManyDevicesCostNoMemoryEach(t *testing.T) {
 	series := &deviceSeries{a, &sumCache{}}
 	if got := testing.AllocsPerRun(3, func() { _ = series.write(io.Discard) }); got > 3*n/10 {
 		t.Errorf("series of %d devices: %.0f allocations", n/10, got)
+	}
+}
+
+// TestPagesOfManyDevicesShowEachOnce: where a list is too long to be sorted by
+// address, its pages still hold every device, the banned first, and a page past
+// the last is the last.
+func TestPagesOfManyDevicesShowEachOnce(t *testing.T) {
+	const n = sortByAddressUpTo + 250
+	a := crowd(t, n)
+	x := newTestExporter(t, a)
+	link := regexp.MustCompile(`href="/devices/(d-[0-9a-z]+)"`)
+	shown := func(page int) (ids []string) {
+		for _, m := range link.FindAllStringSubmatch(request(x, "GET", "/?page="+strconv.Itoa(page), "").Body.String(), -1) {
+			ids = append(ids, m[1])
+		}
+		return slices.Compact(ids)
+	}
+	seen := map[string]bool{}
+	last := (n + rowsPerPage - 1) / rowsPerPage
+	for page := 1; page <= last; page++ {
+		for _, id := range shown(page) {
+			if seen[id] {
+				t.Fatalf("page %d shows %s again", page, id)
+			}
+			seen[id] = true
+			d, _ := a.Device(id)
+			if banned := worstVerdict(&d) == policy.Banned; banned != (len(seen) <= n/10) {
+				t.Fatalf("page %d: %s, banned %v, stands as number %d", page, id, banned, len(seen))
+			}
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d of %d devices on %d pages", len(seen), n, last)
+	}
+	for _, page := range []int{last + 1, maxPage + 1} {
+		if !slices.Equal(shown(page), shown(last)) {
+			t.Errorf("page %d is not the last", page)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 const (
 	rowsPerPage = 100
+	maxPage     = 1 << 20 // further than any inventory reaches
 	// Up to so many devices a list is ordered by address within a verdict;
 	// beyond, by id, which costs nothing.
 	sortByAddressUpTo = 5000
@@ -184,12 +185,13 @@ func (v *overview) list(t *sums, f *filter, query url.Values) {
 	}
 	sortForReaders(found)
 	v.Total = len(found)
+	number, _ := strconv.Atoi(query.Get("page")) // anything but a number is the first page
+	number = max(1, min(number, maxPage))
 	var many *ranks
 	if v.S.Many != nil {
-		many = rank(v.S.Many, f, unasked)
+		many = rank(v.S.Many, f, unasked, number*rowsPerPage)
 		v.Total = many.total
 	}
-	number, _ := strconv.Atoi(query.Get("page")) // anything but a number is the first page
 	number = max(1, min(number, (v.Total+rowsPerPage-1)/rowsPerPage))
 	start := min((number-1)*rowsPerPage, v.Total)
 	end := min(start+rowsPerPage, v.Total)
