@@ -86,6 +86,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	number := int(a.cycleNum.Add(1))
 	a.followSilence()
 	a.wire.NewCycle()
+	a.hosts.resume()
 	a.coverage.begin()
 	a.knowNetworks()
 	a.progress.begin(number, begun, len(a.sourceList()))

@@ -34,6 +34,7 @@ type tenant struct {
 	asked   []fingerprint.Asked
 	since   time.Time // when the present pass over it began
 	askedAt time.Time // when it was asked last
+	cut     bool      // its allowance of a cycle ran out in the middle of the pass
 }
 
 // turnTo says which MAC holds the address. Another than before is another
@@ -72,6 +73,7 @@ func (h *host) hear(s *host) {
 // asked then counts no longer, but what failed within a day still keeps us
 // from asking again.
 func (h *host) begin(now time.Time, interval time.Duration) {
+	h.cut = false
 	if !h.since.IsZero() && now.Sub(h.askedAt) < interval {
 		return
 	}
@@ -79,6 +81,15 @@ func (h *host) begin(now time.Time, interval time.Duration) {
 	h.asked = slices.DeleteFunc(h.asked, func(q fingerprint.Asked) bool {
 		return q.Failure == "" || now.Sub(q.Time) > rememberFailures
 	})
+}
+
+// note enters what became of a question. One that the host's allowance kept from
+// leaving was not asked: the next cycle puts it.
+func (h *host) note(q fingerprint.Asked) {
+	h.askedAt, h.cut = q.Time, q.Failure == fingerprint.FailedBudget
+	if !h.cut || q.Connections > 0 {
+		h.asked = append(h.asked, q)
+	}
 }
 
 // askedAtPort is what was asked at one port.
@@ -125,6 +136,17 @@ func (q *hostQueue) offer(s host, news bool, due func(askedAt time.Time) bool) {
 	h.hear(&s)
 	if !h.queued && (news || due(h.askedAt)) {
 		q.push(h)
+	}
+}
+
+// resume queues the hosts whose allowance ran out in the last cycle.
+func (q *hostQueue) resume() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, h := range q.hosts {
+		if !h.busy && !h.queued && h.cut {
+			q.push(h)
+		}
 	}
 }
 

@@ -64,6 +64,37 @@ func TestTwoThatClaimAnAddressInTurnAreNotAskedAnewEachTime(t *testing.T) {
 	}
 }
 
+func TestWhatTheAllowanceOfACycleKeptFromLeavingIsAskedInTheNext(t *testing.T) {
+	q := newHostQueue()
+	never := func(time.Time) bool { return false }
+	ip := netip.MustParseAddr("10.0.0.9")
+	q.offer(host{addr: ip}, true, never)
+	h := q.take(context.Background())
+	now := time.Now()
+	h.begin(now, time.Hour)
+	h.note(fingerprint.Asked{Question: fingerprint.Question{Probe: "rtsp", Port: 554}, Time: now, Connections: 1, Answered: true})
+	h.note(fingerprint.Asked{Question: fingerprint.Question{Probe: "http", Port: 80}, Time: now, Failure: fingerprint.FailedBudget})
+	q.done(h)
+	q.offer(host{addr: ip}, false, never)
+	if q.pending() != 0 {
+		t.Fatal("the host was queued again in the same cycle")
+	}
+	q.resume()
+	q.resume()
+	if q.pending() != 1 {
+		t.Fatalf("%d hosts wait in the next cycle, want the one that was cut short", q.pending())
+	}
+	h = q.take(context.Background())
+	h.begin(now.Add(time.Minute), time.Hour)
+	if len(h.asked) != 1 || h.asked[0].Question.Probe != "rtsp" || !h.since.Equal(now) {
+		t.Errorf("%+v since %s; want the pass to go on, with what was asked", h.asked, h.since)
+	}
+	q.done(h)
+	if q.resume(); q.pending() != 0 {
+		t.Error("a host that has nothing left to be asked was queued")
+	}
+}
+
 func TestHostsThatNeverFallSilentDoNotKeepACycleFromEnding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newHostQueue()

@@ -83,8 +83,7 @@ func (a *Agent) pass(ctx context.Context, h *host, device *string, state func() 
 			break
 		}
 		a.counts.probe(q.Probe, ans.Failure)
-		h.askedAt = a.now()
-		h.asked = append(h.asked, ans.Asked(q, h.askedAt))
+		h.note(ans.Asked(q, a.now()))
 		if void {
 			break // who holds the address is open: the next sighting tells
 		}
