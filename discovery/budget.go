@@ -12,10 +12,12 @@ import (
 	"time"
 )
 
-// The allowances of DESIGN section 10, per cycle.
+// HostSYNs is how many SYNs one address gets in a cycle (DESIGN section 10).
+const HostSYNs = 8
+
+// The other allowances of DESIGN section 10, per cycle.
 const (
 	hostDatagrams    = 12
-	hostSYNs         = 8
 	questionRepeats  = 3
 	interfaceGroup   = 60
 	hostPause        = 200 * time.Millisecond
@@ -303,7 +305,7 @@ func (b *budget) take(l leaving) (reason int, err error) {
 	}
 	used, most := &h.datagrams, hostDatagrams
 	if l.kind == syn {
-		used, most = &h.syns, hostSYNs
+		used, most = &h.syns, HostSYNs
 	}
 	if int(*used)+n > most {
 		return rejectHost, ErrHostBudget

@@ -71,7 +71,7 @@ func TestDialHoldsTheAllowanceOfAHost(t *testing.T) {
 	}
 	w.Sighted(camera)
 	var last time.Time
-	for n := range hostSYNs {
+	for n := range HostSYNs {
 		conn, err := w.DialTCP(t.Context(), to, "cam0")
 		if err != nil {
 			t.Fatalf("connection %d: %v", n+1, err)
@@ -86,7 +86,7 @@ func TestDialHoldsTheAllowanceOfAHost(t *testing.T) {
 		t.Errorf("ninth connection: %v", err)
 	}
 	arp, syn, _ := sent(running, camera)
-	if syn != hostSYNs || arp > askedOfUnknown {
+	if syn != HostSYNs || arp > askedOfUnknown {
 		t.Errorf("%d SYNs, %d ARP requests on the wire", syn, arp)
 	}
 	w.NewCycle()

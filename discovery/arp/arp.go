@@ -50,7 +50,7 @@ var Protocol = discovery.Protocol{
 
 const (
 	rounds    = 2 // the silent are asked once more
-	lossRound = 1 // and again when the capture dropped answers
+	lossRound = 1 // and again when packets were lost
 	roundWait = 300 * time.Millisecond
 	lastWait  = 700 * time.Millisecond
 )
@@ -183,11 +183,12 @@ func (w *sweep) run(ctx context.Context) {
 }
 
 func (w *sweep) rounds(ctx context.Context) {
-	dropped := uint64(0)
+	lost := false
 	for round := range rounds + lossRound {
-		if round >= rounds && dropped == 0 {
+		if round >= rounds && !lost {
 			return
 		}
+		heard, dropped := w.heard(), w.conn.Stats().Dropped
 		if !w.ask(ctx, round) || w.wire.Planning() {
 			return
 		}
@@ -198,8 +199,25 @@ func (w *sweep) rounds(ctx context.Context) {
 		if discovery.Sleep(ctx, wait) != nil {
 			return
 		}
-		dropped = w.conn.Stats().Dropped - dropped
+		lost = w.conn.Stats().Dropped > dropped || lossy(heard, w.heard())
 	}
+}
+
+// lossy tells whether packets are being lost, by how many hosts had answered
+// before the silent were asked once more, and how many have now. One may have
+// woken up meanwhile; where 4 % are lost each way, more than a sixteenth of the
+// hosts answer late.
+func lossy(before, after int) bool {
+	late := after - before
+	return late >= 2 && late*16 > after
+}
+
+// heard is how many addresses somebody has claimed.
+func (w *sweep) heard() (n int) {
+	for _, s := range w.networks {
+		n += s.tally.addresses()
+	}
+	return n
 }
 
 // ask puts the question to every address that has not answered. It reports
@@ -262,7 +280,7 @@ func (w *sweep) askOne(ctx context.Context, build *packet.Builder, s *swept, ip 
 	if err != nil {
 		return err
 	}
-	err = w.conn.WriteFrame(ctx, frame, discovery.Packet{Note: "who has, once more if silent"})
+	err = w.conn.WriteFrame(ctx, frame, discovery.Packet{Note: "who has, again if silent"})
 	switch {
 	case errors.Is(err, discovery.ErrExcluded):
 		if first {

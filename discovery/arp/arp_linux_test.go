@@ -111,6 +111,49 @@ func TestSweepFindsEveryHostAndAsksNobodyExcluded(t *testing.T) {
 	ceiling(t, running.Captured(), 500)
 }
 
+// TestWhereAnswersAreLostTheSilentAreAskedAThirdTime: that many hosts answer
+// late shows that packets are lost.
+func TestWhereAnswersAreLostTheSilentAreAskedAThirdTime(t *testing.T) {
+	running, w := play(t, "sixty", discovery.WireOptions{}, discovery.ScopeOptions{})
+	running.Forget()
+	running.SetLoss(1)
+	var got heard
+	err := source(t, w, 0).Ask(t.Context(), discovery.Round{Progress: func(done, total int) {
+		if done == total { // the first round has been asked
+			running.SetLoss(0)
+		}
+	}}, got.sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[netip.Addr]int{}
+	for _, f := range running.Captured() {
+		if f.EtherType == 0x0806 && f.Sent {
+			asked[f.Dst]++
+		}
+	}
+	if len(got.by) < 40 || len(asked) != 253 {
+		t.Fatalf("%d found, %d asked", len(got.by), len(asked))
+	}
+	for ip, n := range asked {
+		want := rounds + lossRound
+		if len(got.by[ip]) > 0 {
+			want = rounds
+		}
+		if n > want || len(got.by[ip]) == 0 && n < want {
+			t.Errorf("%s was asked %d times, want %d", ip, n, want)
+		}
+	}
+	for _, c := range []struct {
+		before, after int
+		want          bool
+	}{{0, 0, false}, {0, 1, false}, {3, 4, false}, {50, 52, false}, {50, 53, false}, {50, 54, true}, {0, 2, true}, {5000, 5100, false}, {5000, 5500, true}} {
+		if got := lossy(c.before, c.after); got != c.want {
+			t.Errorf("%d had answered and %d have: lossy %v", c.before, c.after, got)
+		}
+	}
+}
+
 // ceiling holds a capture against the rate, over any second and any 100 ms.
 func ceiling(t *testing.T, frames []lab.Frame, rate int) {
 	t.Helper()

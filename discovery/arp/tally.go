@@ -69,6 +69,13 @@ func (t *tally) answered(ip netip.Addr) bool {
 	return len(t.by[ip]) > 0
 }
 
+// addresses is how many addresses were claimed.
+func (t *tally) addresses() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.by)
+}
+
 // proxy is a MAC that answered for too many addresses.
 type proxy struct {
 	mac       [6]byte

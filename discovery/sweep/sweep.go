@@ -53,8 +53,8 @@ var Protocol = discovery.Protocol{
 	Fields: func(string, []byte) []discovery.Field { return nil },
 }
 
-// mostPorts keeps a silent host below its allowance of SYNs, with room for
-// the probes.
+// mostPorts leaves room, in the allowance of a silent address, to ask it at some
+// ports once more.
 const mostPorts = 6
 
 func (s *Settings) check() error {
@@ -78,15 +78,20 @@ type Source struct {
 	env      discovery.Env
 	settings Settings
 	last     map[netip.Prefix]time.Time // end of the last whole sweep
-	again    map[netip.Prefix]*again
+	again    map[netip.Prefix]*memory   // networks whose silent addresses are asked again
 	health   *discovery.Health
 }
 
-// again is a network whose silent addresses are asked once more: a packet may
-// have been lost, and the next sweep is far.
-type again struct {
-	left     int                 // rounds
-	answered map[netip.Addr]bool // these need not
+// memory is kept of a network between its rounds: a packet may have been lost,
+// and the next sweep is far, so that silent addresses are asked again.
+type memory struct {
+	round    int                 // 0: the whole sweep
+	answered map[netip.Addr]bool // these need not be asked again
+	boxes    map[netip.Addr]box  // by the first address of their block
+}
+
+func newMemory() *memory {
+	return &memory{answered: map[netip.Addr]bool{}, boxes: map[netip.Addr]box{}}
 }
 
 // A sweep that took no longer than shortSweep is followed by repeats rounds
@@ -96,9 +101,27 @@ const (
 	shortSweep = 5 * time.Minute
 )
 
+// twice are the ports at which a silent address is asked once more in the same
+// cycle, as far as its allowance goes: the first ones, in the next round the
+// last ones, and so on.
+func (s *Settings) twice(round int) []uint16 {
+	all := len(s.Ports)
+	n := min(all, discovery.HostSYNs-all)
+	if round%2 == 1 {
+		return s.Ports[all-n:]
+	}
+	return s.Ports[:n]
+}
+
+// brief tells that the networks, one after another, are gone through within
+// shortSweep: there is time to ask the silent once more in the same cycle.
+func (s *Settings) brief(connections int) bool {
+	return s.PerNetworkRate == 0 || float64(connections)/s.PerNetworkRate <= shortSweep.Seconds()
+}
+
 // New returns the source.
 func New(env discovery.Env, s Settings) *Source {
-	return &Source{env: env, settings: s, last: map[netip.Prefix]time.Time{}, again: map[netip.Prefix]*again{}, health: discovery.NewHealth(name, s.Auto())}
+	return &Source{env: env, settings: s, last: map[netip.Prefix]time.Time{}, again: map[netip.Prefix]*memory{}, health: discovery.NewHealth(name, s.Auto())}
 }
 
 // Listen has nothing to hear.
@@ -115,12 +138,17 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 	if len(due) == 0 {
 		return nil
 	}
-	total := 0
+	addresses := 0
 	for _, n := range due {
-		total += (1 << (32 - n.Prefix.Bits())) * len(s.settings.Ports)
+		addresses += 1 << (32 - n.Prefix.Bits())
+	}
+	total := addresses * len(s.settings.Ports)
+	brief := s.settings.brief(total)
+	if brief {
+		total += addresses * len(s.settings.twice(0))
 	}
 	var done atomic.Int64
-	progress := func(n int) {
+	tell := func(n int) {
 		if now := done.Add(int64(n)); round.Progress != nil {
 			round.Progress(int(now), total)
 		}
@@ -130,11 +158,14 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 	var wg sync.WaitGroup
 	for at, n := range due {
 		v := &visit{
-			env: s.env, settings: s.settings, network: n, round: round, sink: sink, again: s.again[n.Prefix], begun: s.env.Now(),
-			slots: slots, pace: discovery.NewPace(s.settings.PerNetworkRate), progress: progress,
+			env: s.env, settings: s.settings, network: n, round: round, sink: sink, memory: s.again[n.Prefix], begun: s.env.Now(),
+			slots: slots, pace: discovery.NewPace(s.settings.PerNetworkRate), tell: tell,
 		}
-		if s.intervalOver(n.Prefix) {
-			v.again = nil
+		if v.memory == nil || s.intervalOver(n.Prefix) {
+			v.memory = newMemory()
+		}
+		if brief {
+			v.twice = s.settings.twice(v.memory.round)
 		}
 		visits[at] = v
 		wg.Go(func() { finished[at] = v.run(ctx) })
@@ -150,18 +181,16 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 
 // finished notes that a network was gone through.
 func (s *Source) finished(v *visit) {
-	p := v.network.Prefix
-	if v.again == nil {
+	p, long := v.network.Prefix, false
+	if v.memory.round == 0 {
 		s.last[p] = s.env.Now()
+		long = s.last[p].Sub(v.begun) > shortSweep
+	}
+	if v.memory.round++; long || v.memory.round > repeats {
 		delete(s.again, p)
-		if s.last[p].Sub(v.begun) <= shortSweep {
-			s.again[p] = &again{left: repeats, answered: v.answered}
-		}
 		return
 	}
-	if v.again.left--; v.again.left == 0 {
-		delete(s.again, p)
-	}
+	s.again[p] = v.memory
 }
 
 func (s *Source) intervalOver(p netip.Prefix) bool {

@@ -44,16 +44,22 @@ type visit struct {
 	sink     discovery.Sink
 	slots    chan struct{}
 	pace     *discovery.Pace
-	progress func(int)
+	tell     func(addresses int) // of progress
 
-	again *again // nil in a whole sweep
-	begun time.Time
+	memory *memory
+	twice  []uint16 // ports at which the silent are asked once more
+	begun  time.Time
+	count  map[result]int
+	bogus  int
 
-	mu       sync.Mutex
-	noPath   bool // this machine has no route there
-	count    map[result]int
-	bogus    int
-	answered map[netip.Addr]bool
+	mu     sync.Mutex
+	noPath bool // this machine has no route there
+}
+
+// box is a middlebox that answers for a block of addresses.
+type box struct {
+	opens, closes bool   // it accepts, it refuses
+	stock         string // what it says where it accepts
 }
 
 // address is one address of a block.
@@ -65,26 +71,35 @@ type address struct {
 
 // run reports whether the whole network was gone through.
 func (v *visit) run(ctx context.Context) bool {
-	v.count, v.answered = map[result]int{}, map[netip.Addr]bool{}
-	for first := v.network.Prefix.Addr(); v.network.Prefix.Contains(first); {
-		block := v.block(first)
-		last := block[len(block)-1].ip
-		v.sweepBlock(ctx, block)
-		if ctx.Err() != nil || v.stopped() {
-			break
-		}
-		first = last.Next()
-		if !first.IsValid() {
-			break
-		}
-	}
+	v.count = map[result]int{}
+	whole := v.pass(ctx, v.settings.Ports, true) && v.pass(ctx, v.twice, false)
 	if ctx.Err() != nil || v.env.Wire.ListenOnly() || v.env.Wire.Planning() {
 		return false
 	}
-	if v.again == nil {
+	if v.memory.round == 0 {
 		v.report()
 	}
-	return !v.stopped()
+	return whole
+}
+
+// pass tries the ports at every address that has not answered. It reports
+// whether it came to the end.
+func (v *visit) pass(ctx context.Context, ports []uint16, first bool) bool {
+	if len(ports) == 0 {
+		return true
+	}
+	for at := v.network.Prefix.Addr(); v.network.Prefix.Contains(at); {
+		block := v.block(at)
+		v.sweepBlock(ctx, block, ports)
+		v.close(block, first)
+		if ctx.Err() != nil || v.stopped() {
+			return false
+		}
+		if at = block[len(block)-1].ip.Next(); !at.IsValid() {
+			break
+		}
+	}
+	return true
 }
 
 func (v *visit) stopped() bool {
@@ -103,7 +118,7 @@ func (v *visit) block(first netip.Addr) []*address {
 
 // sweepBlock tries port after port, each at every address that is still
 // silent, so that the packets to one host lie apart.
-func (v *visit) sweepBlock(ctx context.Context, block []*address) {
+func (v *visit) sweepBlock(ctx context.Context, block []*address, ports []uint16) {
 	for _, a := range block {
 		n, ok := v.env.Wire.Scope().NetworkOf(a.ip)
 		switch _, yes := v.env.Wire.Scope().Excluded(a.ip); {
@@ -111,11 +126,11 @@ func (v *visit) sweepBlock(ctx context.Context, block []*address) {
 			a.result = excluded
 		case !ok || n.Connected:
 			a.result = elsewhere
-		case v.env.Wire.Fresh(a.ip), v.again != nil && v.again.answered[a.ip]:
+		case v.env.Wire.Fresh(a.ip), v.memory.answered[a.ip]:
 			a.result = known
 		}
 	}
-	for _, port := range v.settings.Ports {
+	for _, port := range ports {
 		var wg sync.WaitGroup
 		for _, a := range block {
 			if a.result > refused || v.stopped() || !v.enter(ctx) {
@@ -127,9 +142,8 @@ func (v *visit) sweepBlock(ctx context.Context, block []*address) {
 			})
 		}
 		wg.Wait()
-		v.progress(len(block))
+		v.tell(len(block))
 	}
-	v.close(block)
 }
 
 // enter waits for the network's own rate and a free slot.
@@ -189,8 +203,39 @@ func (v *visit) failed(a *address, err error) {
 }
 
 // close counts a block and passes on what it showed, unless a middlebox
-// answers for all of it.
-func (v *visit) close(block []*address) {
+// answers for all of it. What a later pass is first to hear of was counted as
+// silent before.
+func (v *visit) close(block []*address, first bool) {
+	by := v.box(block)
+	for _, a := range block {
+		heard := a.result == accepted || a.result == refused
+		if first || heard {
+			v.count[a.result]++
+		}
+		if !first && heard {
+			v.count[silent]--
+		}
+		if heard || a.result == known {
+			v.memory.answered[a.ip] = true
+		}
+		switch {
+		case a.result == accepted && by.opens && a.answer() == by.stock, a.result == refused && by.closes:
+			v.bogus++
+		case a.result == accepted:
+			for _, s := range a.held {
+				v.sink(s)
+			}
+		case a.result == refused:
+			v.sink(discovery.Sighting{Time: v.env.Now(), Source: name, IP: a.ip, Solicited: true})
+		}
+		a.held = nil
+	}
+}
+
+// box tells whether a middlebox answers for the block. One that was found
+// stays: of those that are asked again few may be left.
+func (v *visit) box(block []*address) box {
+	first := block[0].ip
 	tried, open, closed := 0, 0, 0
 	for _, a := range block {
 		switch a.result {
@@ -204,31 +249,19 @@ func (v *visit) close(block []*address) {
 		}
 	}
 	bogus := func(n int) bool { return tried >= bogusOf && float64(n) >= bogusShare*float64(tried) }
-	stock := ""
-	if bogus(open) {
-		stock = stockAnswer(block)
+	by, had := v.memory.boxes[first]
+	if bogus(open) && !by.opens {
+		by.opens, by.stock = true, stockAnswer(block)
 	}
-	for _, a := range block {
-		v.count[a.result]++
-		if a.result == accepted || a.result == refused || a.result == known {
-			v.answered[a.ip] = true
-		}
-		switch {
-		case a.result == accepted && bogus(open) && a.answer() == stock, a.result == refused && bogus(closed):
-			v.bogus++
-		case a.result == accepted:
-			for _, s := range a.held {
-				v.sink(s)
-			}
-		case a.result == refused:
-			v.sink(discovery.Sighting{Time: v.env.Now(), Source: name, IP: a.ip, Solicited: true})
-		}
-		a.held = nil
+	by.closes = by.closes || bogus(closed)
+	if by == (box{}) {
+		return by
 	}
-	if bogus(open) || bogus(closed) {
+	if v.memory.boxes[first] = by; !had {
 		v.env.Log.Warn("one middlebox answers for a whole block: no sign of hosts",
-			zap.Stringer("first", block[0].ip), zap.Int("addresses", tried))
+			zap.Stringer("first", first), zap.Int("addresses", tried))
 	}
+	return by
 }
 
 // answer is what the host said to the first question, without what differs
