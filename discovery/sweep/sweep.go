@@ -158,7 +158,7 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 	var wg sync.WaitGroup
 	for at, n := range due {
 		v := &visit{
-			env: s.env, settings: s.settings, network: n, round: round, sink: sink, memory: s.again[n.Prefix], begun: s.env.Now(),
+			env: s.env, settings: s.settings, network: n, round: round, sink: sink, memory: s.again[n.Prefix],
 			slots: slots, pace: discovery.NewPace(s.settings.PerNetworkRate), tell: tell,
 		}
 		if v.memory == nil || s.intervalOver(n.Prefix) {
@@ -181,16 +181,15 @@ func (s *Source) Ask(ctx context.Context, round discovery.Round, sink discovery.
 
 // finished notes that a network was gone through.
 func (s *Source) finished(v *visit) {
-	p, long := v.network.Prefix, false
-	if v.memory.round == 0 {
+	p, m := v.network.Prefix, v.memory
+	if m.round == 0 {
 		s.last[p] = s.env.Now()
-		long = s.last[p].Sub(v.begun) > shortSweep
 	}
-	if v.memory.round++; long || v.memory.round > repeats {
+	if m.round++; v.long || m.round > repeats {
 		delete(s.again, p)
 		return
 	}
-	s.again[p] = v.memory
+	s.again[p] = m
 }
 
 func (s *Source) intervalOver(p netip.Prefix) bool {

@@ -273,6 +273,11 @@ func TestLongSweepsAskOnce(t *testing.T) {
 			t.Errorf("/%d: brief %v", bits, got)
 		}
 	}
+	source := New(discovery.Env{Now: time.Now}, *s)
+	v := &visit{network: discovery.Network{Prefix: netip.MustParsePrefix("10.0.0.0/16")}, memory: newMemory(), long: true}
+	if source.finished(v); len(source.again) != 0 {
+		t.Error("the silent of a long sweep are to be asked again in the next cycle")
+	}
 }
 
 func TestMiddleboxIsOneFinding(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -48,7 +47,7 @@ type visit struct {
 
 	memory *memory
 	twice  []uint16 // ports at which the silent are asked once more
-	begun  time.Time
+	long   bool     // the first pass took longer than shortSweep
 	count  map[result]int
 	bogus  int
 
@@ -72,7 +71,10 @@ type address struct {
 // run reports whether the whole network was gone through.
 func (v *visit) run(ctx context.Context) bool {
 	v.count = map[result]int{}
-	whole := v.pass(ctx, v.settings.Ports, true) && v.pass(ctx, v.twice, false)
+	begun := v.env.Now()
+	whole := v.pass(ctx, v.settings.Ports, true)
+	v.long = v.env.Now().Sub(begun) > shortSweep
+	whole = whole && v.pass(ctx, v.twice, false)
 	if ctx.Err() != nil || v.env.Wire.ListenOnly() || v.env.Wire.Planning() {
 		return false
 	}
