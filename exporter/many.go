@@ -3,6 +3,7 @@ package exporter
 import (
 	"container/heap"
 	"encoding/base64"
+	"net/netip"
 	"slices"
 
 	"camcensus/internal/inventory"
@@ -18,6 +19,8 @@ type Many interface {
 	EachBrief(show func(*inventory.Device) bool)
 	// EachAt shows them with their addresses and MACs beside.
 	EachAt(show func(*inventory.Device, *inventory.Where) bool)
+	// Address is where a device was last, the zero Addr when nowhere.
+	Address(id string) netip.Addr
 	// Plain finds one device, without its reasons.
 	Plain(id string) (inventory.Device, bool)
 	// Details shows those of the devices that are there, with their reasons,
@@ -132,22 +135,27 @@ func rank(m Many, f *filter, unasked bool, end int) *ranks {
 	return r
 }
 
-// part returns those from start to end in the order that readers like.
+// part returns those from start to end in the order that readers like: the
+// gravest first, and of one gravity by address, where they are not too many.
 func (r *ranks) part(m Many, start, end int) []*inventory.Device {
-	all := slices.Concat(r.ids[:]...)
-	sorted := r.total <= sortByAddressUpTo
-	if !sorted {
-		all = all[start:end]
+	if r.total <= sortByAddressUpTo {
+		for _, ids := range r.ids {
+			sortByAddress(m, ids)
+		}
 	}
 	var out []*inventory.Device
-	for _, id := range all {
+	for _, id := range slices.Concat(r.ids[:]...)[start:end] {
 		if d, ok := m.Plain(id); ok {
 			out = append(out, &d)
 		}
 	}
-	if !sorted {
-		return out
+	return out
+}
+
+func sortByAddress(m Many, ids []string) {
+	at := make(map[string]netip.Addr, len(ids))
+	for _, id := range ids {
+		at[id] = m.Address(id)
 	}
-	sortForReaders(out)
-	return out[min(start, len(out)):min(end, len(out))]
+	slices.SortStableFunc(ids, func(a, b string) int { return at[a].Compare(at[b]) })
 }

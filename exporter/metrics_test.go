@@ -248,6 +248,14 @@ func (m many) EachAt(show func(*inventory.Device, *inventory.Where) bool) {
 	})
 }
 
+func (m many) Address(id string) netip.Addr {
+	if d, ok := m.Plain(id); ok && len(d.IPs) > 0 {
+		at, _ := netip.ParseAddr(d.IPs[0])
+		return at
+	}
+	return netip.Addr{}
+}
+
 func (m many) Plain(id string) (inventory.Device, bool) {
 	for i := range m {
 		if m[i].ID == id {

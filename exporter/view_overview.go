@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 
 	"camcensus/internal/inventory"
 	"camcensus/internal/policy"
@@ -91,12 +92,14 @@ func (x *Exporter) overviewPage(w http.ResponseWriter, r *http.Request) {
 	}
 	v := overview{frame: x.frame(w, r, "devices"), device: x.agent.Device}
 	v.Title = v.T("Devices")
+	v.Filter = filterOf(query)
+	search := v.search(&f, query)
 	t := x.cache.of(v.S)
 	v.tiles(t)
 	v.policies(t)
 	v.blind()
-	v.form(query, t)
-	v.list(t, &f, query)
+	v.form(t)
+	v.list(t, &f, query, search())
 	x.show(w, "overview", &v)
 }
 
@@ -149,10 +152,14 @@ func (v *overview) blind() {
 	v.Blind = v.blindSpots()
 }
 
-func (v *overview) form(query url.Values, t *sums) {
+func filterOf(query url.Values) filterForm {
 	get := func(name string) string { return printable(query.Get(name), maxQuery) }
-	v.Filter = filterForm{Q: get("q"), Verdict: get("verdict"), State: get("state"), Class: get("class"), Manufacturer: get("manufacturer"), Policy: get("policy")}
-	v.Filter.Any = v.Filter != filterForm{}
+	f := filterForm{Q: get("q"), Verdict: get("verdict"), State: get("state"), Class: get("class"), Manufacturer: get("manufacturer"), Policy: get("policy")}
+	f.Any = f != filterForm{}
+	return f
+}
+
+func (v *overview) form(t *sums) {
 	for _, verdict := range []string{policy.Unknown, policy.Banned, policy.SuspectedV, policy.Clear, policy.OutOfScope, policy.Unclassified} {
 		v.Verdicts = append(v.Verdicts, choice{verdict, v.verdictWord(verdict), verdict == v.Filter.Verdict})
 	}
@@ -175,7 +182,29 @@ func (v *overview) form(query url.Values, t *sums) {
 // list fills one page of rows: the gravest verdicts first, then by address.
 // Without a filter it leaves out what was removed and what nothing suggests
 // to be a camera.
-func (v *overview) list(t *sums, f *filter, query url.Values) {
+// pageNumber is the page that was asked for; anything but a number is the first.
+func pageNumber(query url.Values) int {
+	number, _ := strconv.Atoi(query.Get("page"))
+	return max(1, min(number, maxPage))
+}
+
+// search begins to look through very many devices and returns what waits for the
+// outcome; nil of few, which list looks through.
+func (v *overview) search(f *filter, query url.Values) (wait func() *ranks) {
+	many, unasked, end := v.S.Many, !v.Filter.Any, pageNumber(query)*rowsPerPage
+	if many == nil {
+		return func() *ranks { return nil }
+	}
+	var found *ranks
+	var looking sync.WaitGroup
+	looking.Go(func() { found = rank(many, f, unasked, end) })
+	return func() *ranks {
+		looking.Wait()
+		return found
+	}
+}
+
+func (v *overview) list(t *sums, f *filter, query url.Values, many *ranks) {
 	unasked := !v.Filter.Any
 	var found []*inventory.Device
 	for _, d := range t.byID {
@@ -185,14 +214,10 @@ func (v *overview) list(t *sums, f *filter, query url.Values) {
 	}
 	sortForReaders(found)
 	v.Total = len(found)
-	number, _ := strconv.Atoi(query.Get("page")) // anything but a number is the first page
-	number = max(1, min(number, maxPage))
-	var many *ranks
-	if v.S.Many != nil {
-		many = rank(v.S.Many, f, unasked, number*rowsPerPage)
+	if many != nil {
 		v.Total = many.total
 	}
-	number = max(1, min(number, (v.Total+rowsPerPage-1)/rowsPerPage))
+	number := max(1, min(pageNumber(query), (v.Total+rowsPerPage-1)/rowsPerPage))
 	start := min((number-1)*rowsPerPage, v.Total)
 	end := min(start+rowsPerPage, v.Total)
 	if many != nil {

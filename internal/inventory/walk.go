@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"iter"
+	"net/netip"
 	"slices"
 
 	"camcensus/fingerprint"
@@ -57,6 +58,21 @@ func (i *Inventory) Plain(id string) (Device, bool) {
 		return Device{}, false
 	}
 	return i.public(e, false), true
+}
+
+// Address is where a device was last, the zero Addr when nowhere or when there is
+// no such device.
+func (i *Inventory) Address(id string) netip.Addr {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	var w Where
+	if e := i.find(id); e != nil {
+		w.fill(e)
+	}
+	if len(w.IPs) == 0 {
+		return netip.Addr{}
+	}
+	return w.IPs[0]
 }
 
 // All walks over the devices of this moment, oldest first, without Reasons and

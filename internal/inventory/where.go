@@ -54,12 +54,19 @@ func (w *Where) fill(e *entry) {
 // or a MAC's digits alone hold digits; an empty one is not looked for.
 func (w *Where) Holds(q, digits string) bool {
 	if strings.Trim(q, "0123456789abcdef.:%") == "" && q != "" {
+		colons, dots := strings.Contains(q, ":"), strings.Contains(q, ".")
 		for _, ip := range w.IPs {
+			if ip.Is4() && colons {
+				continue
+			}
 			if w.text = ip.AppendTo(w.text[:0]); bytes.Contains(w.text, []byte(q)) {
 				return true
 			}
 		}
 		for _, m := range w.MACs {
+			if dots || digits != "" { // which say as much
+				break
+			}
 			if w.text = appendMAC(w.text[:0], m, ":"); bytes.Contains(w.text, []byte(q)) {
 				return true
 			}
