@@ -31,6 +31,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { a.dailyHead(ctx); return nil })
 	g.Go(func() error {
+		<-ctx.Done()
+		a.inventory.EndJudging() // of a reload, which knows no ctx
+		return nil
+	})
+	g.Go(func() error {
 		a.keepSmall() // loading left much behind,
 		a.inventory.AwaitCheck(ctx)
 		a.inventory.RejudgeUnless(ctx, a.judgedBy())

@@ -268,7 +268,7 @@ func (i *Inventory) Expire() {
 // Rejudge judges every device anew by its stored evidence, with
 // Options.Judge: after new rules or another policy. No packet is sent. One that
 // is under way gives up, since this goes by something newer. It returns how many
-// it judged.
+// it judged: all, unless the agent ends meanwhile.
 func (i *Inventory) Rejudge() int {
 	own := i.rejudges.Add(1)
 	i.rejudging.Lock()
@@ -277,9 +277,13 @@ func (i *Inventory) Rejudge() int {
 	i.judgedBy, i.overruled = "", true
 	i.mu.Unlock()
 	i.rejudged = own
-	n, _ := i.rejudgeAll(false, func() bool { return i.rejudges.Load() != own })
+	n, _ := i.rejudgeAll(false, func() bool { return i.rejudges.Load() != own || i.ending.Load() })
 	return n
 }
+
+// EndJudging lets whoever judges all devices give up, now and later: the agent
+// stops, and the next start will judge them.
+func (i *Inventory) EndJudging() { i.ending.Store(true) }
 
 // RejudgeUnless is Rejudge at half pace and until ctx ends, unless every device
 // was judged by the same when the inventory was last closed: rules, policies and

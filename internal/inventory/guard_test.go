@@ -344,7 +344,7 @@ func TestAReloadWhileAllAreJudgedHasTheLastWord(t *testing.T) {
 
 // TestJudgingAllGivesUpWhenItsOutcomeIsOld: for a reload, and at the agent's end.
 func TestJudgingAllGivesUpWhenItsOutcomeIsOld(t *testing.T) {
-	for _, ends := range []bool{false, true} {
+	for _, ends := range []string{"no", "start", "reload"} { // which judging the agent's end stops
 		const devices = 3 * rejudgedAtOnce
 		judging, goOn := make(chan struct{}), make(chan struct{})
 		var calls atomic.Int64
@@ -361,11 +361,18 @@ func TestJudgingAllGivesUpWhenItsOutcomeIsOld(t *testing.T) {
 		}
 		ctx, end := context.WithCancel(t.Context())
 		judged, reloaded := make(chan int, 1), make(chan int, 1)
-		go func() { judged <- s.RejudgeUnless(ctx, "rules 1") }()
-		<-judging
-		if ends {
-			end()
+		if ends == "reload" {
+			go func() { judged <- s.Rejudge() }()
 		} else {
+			go func() { judged <- s.RejudgeUnless(ctx, "rules 1") }()
+		}
+		<-judging
+		switch ends {
+		case "start":
+			end()
+		case "reload":
+			s.EndJudging()
+		default:
 			go func() { reloaded <- s.Rejudge() }()
 			for s.rejudges.Load() == 0 {
 				runtime.Gosched()
@@ -373,16 +380,16 @@ func TestJudgingAllGivesUpWhenItsOutcomeIsOld(t *testing.T) {
 		}
 		close(goOn)
 		if n := <-judged; n != rejudgedAtOnce {
-			t.Errorf("ends %v: %d devices judged before it gave up", ends, n)
+			t.Errorf("ends %s: %d devices judged before it gave up", ends, n)
 		}
-		if !ends {
+		if ends == "no" {
 			if n := <-reloaded; n != devices {
 				t.Errorf("%d devices judged by the reload", n)
 			}
 		}
 		end()
 		if s = reopen(t, s, o); s.RejudgeUnless(t.Context(), "rules 1") != devices {
-			t.Errorf("ends %v: the next start takes them for judged", ends)
+			t.Errorf("ends %s: the next start takes them for judged", ends)
 		}
 	}
 }

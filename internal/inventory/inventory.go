@@ -111,6 +111,7 @@ type Inventory struct {
 	rejudging sync.Mutex    // all devices, one round after the other; taken before mu
 	rejudges  atomic.Uint64 // calls of Rejudge
 	rejudged  uint64        // the latest of them that began, under rejudging
+	ending    atomic.Bool   // see EndJudging
 
 	opened   time.Time
 	lastRead atomic.Int64 // when somebody last read the list of devices, in ns since opened; see makeWay
