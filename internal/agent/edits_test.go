@@ -102,7 +102,7 @@ func TestTheFrenchReportIsFrench(t *testing.T) {
 	}
 	_, body, _ := strings.Cut(page.String(), "<body>")
 	text := html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, " "))
-	for _, want := range []string{"Appareils signalés (2)", "Les indices désignent Hikvision.", "Fabriqué par Hikvision.", "C’est ainsi que répond le micrologiciel de Hikvision (indice fort).", "en vertu du par. 25.4(1)", "Déterminations", "1.0.0 · 2"} {
+	for _, want := range []string{"Appareils signalés (2)", "Les indices désignent Hikvision.", "Fabriqué par Hikvision.", "C’est ainsi que répond le micrologiciel de Hikvision (indice fort).", "en vertu du paragraphe 25.4(1)", "Déterminations", "1.0.0 · 2"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q", want)
 		}
