@@ -125,7 +125,8 @@ func shapeOf(tree *syntax.Regexp, text string) (shape, string) {
 		return expression, ""
 	}
 	literal := strings.ToLower(string(parts[0].Rune))
-	if !isASCII(literal) {
+	minded := parts[0].Flags&syntax.FoldCase == 0 && literal != strings.ToUpper(literal) // (?-i:...)
+	if minded || !isASCII(literal) {
 		return expression, ""
 	}
 	switch {
