@@ -185,8 +185,8 @@ func newTestAgent() *testAgent {
 		Site:    Site{Name: "ottawa-hq", Property: "Main building"},
 		Devices: testDevices(),
 		Policies: []Policy{
-			{Name: "ca-hikvision-2025", Version: "2025-06-27", Title: "Order under the Investment Canada Act", Verb: "use", Makers: []string{"Hikvision", "EZVIZ"}, NotAssessed: []string{"services", "components"}},
-			{Name: "us-fcc-covered-list", Version: "2024-09", Title: "FCC Covered List", Verb: "authorise", Makers: []string{"Dahua", "Hikvision", "EZVIZ"}},
+			{Name: "ca-hikvision-2025", Version: "2025-06-27", Titles: policy.Words{EN: "Order under the Investment Canada Act"}, Verb: "use", Makers: []string{"Hikvision", "EZVIZ"}, NotAssessed: []string{"services", "components"}},
+			{Name: "us-fcc-covered-list", Version: "2024-09", Titles: policy.Words{EN: "FCC Covered List"}, Verb: "authorise", Makers: []string{"Dahua", "Hikvision", "EZVIZ"}},
 		},
 		Makers: []string{"Axis", "Brother", "Hanwha", "Hikvision"}, Brands: []string{"LTS"},
 		Networks: []Network{

@@ -137,12 +137,7 @@ func (t tongue) Field(name string) string { return inventory.Word(t.Lang, name) 
 func (t tongue) Contradiction(text string) string { return fingerprint.Contradiction(text, t.Lang) }
 
 // TitleOf is a policy's title.
-func (t tongue) TitleOf(p Policy) string {
-	if t.Lang == french && p.TitleFR != "" {
-		return p.TitleFR
-	}
-	return p.Title
-}
+func (t tongue) TitleOf(p Policy) string { return p.Titles.In(t.Lang) }
 
 // StateWord names a state for a template.
 func (t tongue) StateWord(state string) string { return t.stateWord(inventory.State(state)) }

@@ -67,17 +67,13 @@ type Site struct {
 
 // Policy is what the exporter shows of one active list.
 type Policy struct {
-	Name       string // "ca-hikvision-2025"
-	Version    string // the list's own version
-	Title      string // the instrument in words
-	TitleFR    string // the same in French; may be empty
-	Issuer     string // who made it
-	Verb       string // use, buy, install, authorise
-	Source     string // where it can be read
-	ReviewedOn string // YYYY-MM-DD
+	Name    string       // "ca-hikvision-2025"
+	Version string       // the list's own version
+	Titles  policy.Words // the instrument in words
+	Verb    string       // use, buy, install, authorise
 	// Says is what the instrument says of the devices it reaches, in its own
-	// verb, by language (en, fr). Optional.
-	Says        map[string]string
+	// verb. Optional.
+	Says        policy.Words
 	Instruction policy.Words // the department's own instruction, where it gives one
 	Makers      []string     // canonical names of every manufacturer it reaches
 	NotAssessed []string     // what it covers and a census cannot see

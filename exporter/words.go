@@ -146,7 +146,7 @@ func (t tongue) meaning(d *inventory.Device, v *policy.Verdict, p *Policy) []str
 	}
 	add(t.basisWord(d, v.Basis))
 	if v.Flagged() {
-		add(p.Says[t.Lang])
+		add(p.Says.In(t.Lang))
 		add(t.measureWord(v.Measure))
 		add(p.Instruction.In(t.Lang))
 	}

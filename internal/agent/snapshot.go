@@ -63,9 +63,8 @@ func (j *Judge) policySummaries() []exporter.Policy {
 	out := make([]exporter.Policy, 0, len(j.policies))
 	for _, p := range j.policies {
 		out = append(out, exporter.Policy{
-			Name: p.Name, Version: p.Version, Title: p.Title, TitleFR: p.Titles.In("fr"), Issuer: p.Issuer.EN, Verb: p.Verb, Source: p.Source,
-			ReviewedOn: p.ReviewedOn, Instruction: p.Instruction, Makers: p.Makers(), NotAssessed: p.NotAssessed,
-			Says: map[string]string{"en": p.Says.In("en"), "fr": p.Says.In("fr")},
+			Name: p.Name, Version: p.Version, Titles: p.Titles, Verb: p.Verb,
+			Says: p.Says, Instruction: p.Instruction, Makers: p.Makers(), NotAssessed: p.NotAssessed,
 		})
 	}
 	return out
