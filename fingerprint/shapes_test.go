@@ -267,7 +267,8 @@ func TestOneAndTwoProtocols(t *testing.T) {
 		verdict string
 		maker   string
 	}{
-		{"the native protocol", []said{on("sadp", 37020, "types", "inquiry", "model", "IPC", "serial", "1")}, policy.SuspectedV, "Hikvision"},
+		{"the native protocol", []said{on("sadp", 37020, "types", "inquiry", "model", "IPC", "serial", "1", "port.sdk", "8000")}, policy.SuspectedV, "Hikvision"},
+		{"a box that copied the native protocol", []said{on("sadp", 37020, "types", "inquiry", "model", "FN1110-L", "serial", "24003C3437510A34373635")}, policy.Unknown, ""},
 		{"the web server", []said{hikWeb}, policy.SuspectedV, "Hikvision"},
 		{"the certificate", []said{tlsHik}, policy.SuspectedV, "Hikvision"},
 		{"the log-in page", []said{login}, policy.SuspectedV, ""},
