@@ -127,15 +127,19 @@ func (f *filter) matchesVerdict(d *inventory.Device) bool {
 
 // found looks for q in everything a person would search by.
 func (f *filter) found(d *inventory.Device) bool {
+	holds := containsFold
+	if !plainASCII(f.q) {
+		holds = func(text, q string) bool { return strings.Contains(strings.ToLower(text), q) }
+	}
 	for _, text := range [...]string{d.ID, d.Manufacturer, d.Brand, d.Model, d.Firmware, d.Serial, d.SwitchPort,
 		d.Annotations.Location, d.Annotations.Owner, d.Annotations.Note} {
-		if containsFold(text, f.q) {
+		if holds(text, f.q) {
 			return true
 		}
 	}
 	for _, texts := range [...][]string{d.IPs, d.MACs, d.Hostnames} {
 		for _, text := range texts {
-			if containsFold(text, f.q) {
+			if holds(text, f.q) {
 				return true
 			}
 		}
@@ -145,12 +149,10 @@ func (f *filter) found(d *inventory.Device) bool {
 	})
 }
 
-// containsFold tells whether text holds q, which is in lower case; it copies
-// nothing, since a search looks at every text of a hundred thousand devices.
+// containsFold tells whether text holds q, which is ASCII in lower case; it
+// copies nothing, since a search looks at every text of a hundred thousand
+// devices.
 func containsFold(text, q string) bool {
-	if !plainASCII(text) {
-		return strings.Contains(strings.ToLower(text), q)
-	}
 	for from := 0; from+len(q) <= len(text); from++ {
 		n := 0
 		for n < len(q) && lowerByte(text[from+n]) == q[n] {

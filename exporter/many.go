@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"camcensus/internal/inventory"
 )
@@ -49,7 +50,8 @@ func (s *Snapshot) complete(brief []*inventory.Device) {
 
 // walk shows, in brief, the devices that a filter selects.
 func (f *filter) walk(m Many, show func(*inventory.Device)) {
-	if f.q == "" {
+	inAddress := f.inAddress()
+	if inAddress == "" && f.bareQ == "" {
 		m.EachBrief(func(d *inventory.Device) bool {
 			if f.matches(d) {
 				show(d)
@@ -59,16 +61,24 @@ func (f *filter) walk(m Many, show func(*inventory.Device)) {
 		return
 	}
 	m.EachAt(func(d *inventory.Device, at *inventory.Where) bool {
-		if f.matchesAt(d, at) {
+		if f.matchesAt(d, at, inAddress) {
 			show(d)
 		}
 		return true
 	})
 }
 
+// inAddress is q, "" when no address can hold it.
+func (f *filter) inAddress() string {
+	if strings.Trim(f.q, "0123456789abcdef.:%") != "" {
+		return ""
+	}
+	return f.q
+}
+
 // matchesAt is matches for a device in brief.
-func (f *filter) matchesAt(d *inventory.Device, at *inventory.Where) bool {
-	return f.matchesAllButText(d) && (f.q == "" || at.Holds(f.q, f.bareQ) || f.found(d))
+func (f *filter) matchesAt(d *inventory.Device, at *inventory.Where, inAddress string) bool {
+	return f.matchesAllButText(d) && (f.q == "" || at.Holds(inAddress, f.bareQ) || f.found(d))
 }
 
 // lowest is a heap of ids with the highest on top.

@@ -66,8 +66,9 @@ func (x *Exporter) targets(s *Snapshot, f *filter) []target {
 			brand: d.Brand, model: d.Model, state: d.State, location: d.Annotations.Location, worst: verdict, verdicts: d.Verdicts})
 	}
 	if s.Many != nil {
+		inAddress := f.inAddress()
 		s.Many.EachAt(func(d *inventory.Device, at *inventory.Where) bool {
-			if f.matchesAt(d, at) {
+			if f.matchesAt(d, at, inAddress) {
 				ip, mac := at.Texts()
 				add(d, targetHost(at.IPs), ip, mac)
 			}

@@ -45,7 +45,7 @@ var Protocol = discovery.Protocol{
 const (
 	echoes      = 2
 	echoPause   = time.Second
-	answerWait  = 1500 * time.Millisecond
+	answerWait  = 3 * time.Second
 	solicitMost = 4096 // known addresses asked in one cycle
 	heardMost   = 1 << 15
 )

@@ -53,7 +53,7 @@ func (w *Where) fill(e *entry) {
 // Holds tells whether the text of an address or a MAC holds q, in lower case,
 // or a MAC's digits alone hold digits; an empty one is not looked for.
 func (w *Where) Holds(q, digits string) bool {
-	if strings.Trim(q, "0123456789abcdef.:%") == "" && q != "" {
+	if q != "" {
 		colons, dots := strings.Contains(q, ":"), strings.Contains(q, ".")
 		for _, ip := range w.IPs {
 			if ip.Is4() && colons {
