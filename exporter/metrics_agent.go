@@ -3,6 +3,7 @@ package exporter
 import (
 	"maps"
 	"strconv"
+	"time"
 
 	"camcensus/internal/inventory"
 
@@ -20,6 +21,9 @@ func (e *emitter) identity(s *Snapshot) {
 	e.gauge(nameSiteInfo, 1, s.Site.Name)
 	for _, p := range s.Policies {
 		e.gauge(namePolicyInfo, 1, p.Name, p.Version)
+	}
+	if day, err := time.Parse(time.DateOnly, s.Data.OUIDate); err == nil {
+		e.time(nameRegistryDate, day)
 	}
 	e.gauge(nameUnassessedChannels, float64(s.Unassessed))
 	e.gauge(nameRecorderChannelsUnknown, float64(s.ChannelsUnknown))

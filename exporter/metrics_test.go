@@ -51,6 +51,7 @@ func TestMetricsHoldTheirPromises(t *testing.T) {
 	text := scrape(t, newTestExporter(t, newTestAgent()))
 	for _, line := range []string{
 		`camcensus_site_info{site="ottawa-hq"} 1`,
+		`camcensus_oui_registry_timestamp_seconds 1.7934912e+09`,
 		`camcensus_devices{class="camera",manufacturer="Hikvision",state="missing"} 1`,
 		`camcensus_devices{class="camera",manufacturer="unknown",state="present"} 1`,
 		`camcensus_unclassified_hosts 1`,

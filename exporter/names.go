@@ -44,6 +44,8 @@ const (
 	namePolicyInfo = "camcensus_policy_info"
 	namePaused     = "camcensus_paused"
 
+	nameRegistryDate = "camcensus_oui_registry_timestamp_seconds"
+
 	nameInventoryCreated  = "camcensus_inventory_created_timestamp_seconds"
 	nameAuditChainEvents  = "camcensus_audit_chain_events"
 	nameAuditChainHead    = "camcensus_audit_chain_head"
@@ -96,6 +98,7 @@ var definitions = []definition{
 	{nameCaptureDropped, "Frames that the kernel dropped before the capture read them.", []string{"interface"}},
 	{nameEvents, "Events of the inventory.", []string{"event"}},
 	{namePolicyInfo, "An active policy; always 1.", []string{"policy", "version"}},
+	{nameRegistryDate, "The day of the IEEE registry that hardware addresses are looked up in.", nil},
 	{namePaused, "1 when nothing is sent for that reason.", []string{"reason"}},
 	{nameInventoryCreated, "When the store was made.", nil},
 	{nameAuditChainEvents, "Events in the audit chain.", nil},
