@@ -38,16 +38,21 @@ var (
 func (c *checker) head() {
 	f := c.file
 	if f.Maker == "" {
-		if len(f.Registrants) > 0 || len(f.Brands) > 0 || len(f.Names) > 0 {
-			c.fault(0, "names, registrants and brands need a maker")
+		for _, owned := range []struct {
+			key   string
+			given bool
+		}{{"names", len(f.Names) > 0}, {"registrants", len(f.Registrants) > 0}, {"brands", len(f.Brands) > 0}} {
+			if owned.given {
+				c.fault(f.lineOf(owned.key, ""), "%s needs a maker", owned.key)
+			}
 		}
 		return
 	}
 	if !slices.Contains(makesWords, f.Makes) && f.Makes != "" {
-		c.fault(0, "makes is %q, not one of %s", f.Makes, strings.Join(makesWords, ", "))
+		c.fault(f.lineOf("makes", ""), "makes is %q, not one of %s", f.Makes, strings.Join(makesWords, ", "))
 	}
 	if f.Mainly != "" && !slices.Contains(classWords, f.Mainly) {
-		c.fault(0, "mainly is %q, not one of %v", f.Mainly, classWords)
+		c.fault(f.lineOf("mainly", ""), "mainly is %q, not one of %v", f.Mainly, classWords)
 	}
 	if f.Group.Of != "" && !slices.Contains(tieWords, f.Group.Tie) {
 		c.fault(f.Group.line, "group.tie is %q, not one of %s", f.Group.Tie, strings.Join(tieWords, ", "))
@@ -128,8 +133,8 @@ func (c *checker) conditions(r *ruleEntry) {
 			c.fault(cond.line, "rule %s: a condition needs field", r.ID)
 		}
 		for _, f := range cond.Field {
-			if !fieldName.MatchString(f) {
-				c.fault(cond.line, "rule %s: field %q is not KIND.NAME", r.ID, f)
+			if fault := unknownField(f); fault != "" {
+				c.fault(cond.line, "rule %s: field %q %s", r.ID, f, fault)
 			}
 		}
 		if cond.Pattern == "" {
@@ -183,12 +188,15 @@ func (c *checker) supports(r *ruleEntry) {
 
 // restraint holds a rule to what its evidence is worth (DESIGN section 3).
 func (c *checker) restraint(r *ruleEntry) {
+	if len(r.Match) == 0 {
+		return // told already
+	}
 	typed, favicon := true, true
 	for _, cond := range r.Match {
 		typed = typed && slices.ContainsFunc(cond.Field, func(f string) bool { return typedFields[f] })
 		favicon = favicon && slices.ContainsFunc(cond.Field, func(f string) bool { return strings.HasPrefix(f, "favicon.") })
 	}
-	if typed && len(r.Match) > 0 && r.Group != GroupTyped {
+	if typed && r.Group != GroupTyped {
 		c.fault(r.line, "rule %s: rests only on what an owner can type: its group is TYPED", r.ID)
 	}
 	if r.Grade == Weak {

@@ -196,7 +196,7 @@ func (c *compiler) head(f *ruleFile, at int) {
 	m.listed = m.listed || f.Listed
 	if f.Makes != "" {
 		if m.makes != "" && m.makes != f.Makes {
-			c.fault(f, 0, "makes is %q here and %q in another file of %s", f.Makes, m.makes, m.name)
+			c.fault(f, f.lineOf("makes", ""), "makes is %q here and %q in another file of %s", f.Makes, m.makes, m.name)
 		}
 		m.makes = f.Makes
 	}
@@ -205,7 +205,7 @@ func (c *compiler) head(f *ruleFile, at int) {
 	}
 	for _, registrant := range f.Registrants {
 		if other, taken := c.set.registrants[registrant]; taken && other != at {
-			c.fault(f, 0, "registrant %q belongs to %s already", registrant, c.set.makers[other].name)
+			c.fault(f, f.lineOf("registrants", registrant), "registrant %q belongs to %s already", registrant, c.set.makers[other].name)
 			continue
 		}
 		c.set.registrants[registrant] = at
@@ -310,6 +310,9 @@ func (c *compiler) rule(f *ruleFile, entry *ruleEntry) *rule {
 			return nil
 		}
 		r.maker = at
+		if c.set.makers[at].listed && r.grade > weak && len(entry.Counter) == 0 {
+			c.fault(f, entry.line, "rule %s: speaks for %s, which a list names: needs at least one counter", entry.ID, name)
+		}
 	}
 	if !c.brandOf(f, entry, r) || !c.clauses(entry, r) {
 		return nil

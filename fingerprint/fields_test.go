@@ -61,6 +61,24 @@ func documented(fields []string, name string) bool {
 // parsers' own words.
 func TestFieldsPage(t *testing.T) {
 	page := documentedFields(t)
+	list := map[string][]string{}
+	text, err := os.ReadFile("fields.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		kind, names, _ := strings.Cut(line, ":")
+		list[kind] = strings.Fields(names)
+	}
+	for kind, fields := range page {
+		if list[kind] == nil && kind != "https" && !slices.Equal(fields, []string{"mac"}) || list[kind] != nil && !slices.Equal(list[kind], fields) {
+			t.Errorf("fields.txt has %s: %q, the page %q", kind, list[kind], fields)
+		}
+		delete(list, kind)
+	}
+	if len(list) > 0 {
+		t.Errorf("fields.txt has kinds that the page has not: %v", list)
+	}
 	read := map[string]bool{}
 	for _, c := range append(corpus(t), readCases(t, filepath.Join("testdata", "judging.jsonl"))...) {
 		for _, e := range evidenceOf(c.Records) {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,14 +16,14 @@ import (
 // this; every key that is not marked optional is needed.
 //
 //	maker: Hikvision                  # canonical name, the one every verdict, label and page uses
-//	names:                            # legal names, as instruments and registries write them
+//	names:                            # optional: legal names, as instruments and registries write them
 //	  - Hangzhou Hikvision Digital Technology Co., Ltd.
 //	listed: true                      # optional: an instrument somewhere names it or its group, so that one
 //	                                  # medium sign suspects it but does not name it
 //	group: {of: Hikvision, tie: affiliate, from: "2018", until: "2022-11-24", source: "..."}
 //	                                  # optional: an affiliate (tie: affiliate | former) of another maker;
 //	                                  # "group: Hikvision" is short for a present affiliate
-//	makes: cameras                    # cameras: its address alone suggests a camera; mixed: its address says
+//	makes: cameras                    # optional, mixed where no file of the maker says; cameras: its address alone suggests a camera; mixed: its address says
 //	                                  # nothing until something else says camera; other: it makes none
 //	mainly: recorder                  # optional: the class of a device of this maker that shows no sign of its
 //	                                  # kind; camera where makes is cameras
@@ -55,7 +56,7 @@ import (
 //	    examples:                     # each must match: a text for a rule on one field, else field: text
 //	      - App-webs/
 //	      - {http.server: "App-webs/", http.title: "x"}
-//	    counter:                      # each must not match
+//	    counter:                      # each must not match; optional where the rule is weak or its maker on no list
 //	      - webserver
 //
 // A pattern is RE2 and ignores case. Its captures are $1 to $9, numbered over
@@ -113,6 +114,9 @@ func Check(files ...string) []error {
 		return []error{err}
 	}
 	own, err := readSources(files)
+	if err == nil && len(files) > 0 && len(own) == 0 {
+		err = fmt.Errorf("fingerprint: rules %s: no such file", strings.Join(files, " "))
+	}
 	if err != nil {
 		return []error{err}
 	}
@@ -175,7 +179,7 @@ func readSources(patterns []string) ([]source, error) {
 			names = []string{p}
 		}
 		for _, name := range names {
-			text, err := os.ReadFile(name)
+			text, err := readRules(name)
 			if err != nil {
 				return nil, fmt.Errorf("fingerprint: read rules: %w", err)
 			}
@@ -183,6 +187,22 @@ func readSources(patterns []string) ([]source, error) {
 		}
 	}
 	return out, nil
+}
+
+// maxRuleFile bounds a rule file, in bytes: fifty times the largest shipped.
+const maxRuleFile = 4 << 20
+
+func readRules(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxRuleFile+1))
+	if err == nil && len(text) > maxRuleFile {
+		err = fmt.Errorf("%s is larger than the 4 MiB that a rule file may have", name)
+	}
+	return text, err
 }
 
 // stem is the part of a rule's id that its file gives.

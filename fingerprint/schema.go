@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,6 +16,7 @@ import (
 // ruleFile is one YAML file as read, with the lines that errors cite.
 type ruleFile struct {
 	file        string
+	text        []byte
 	Maker       string      `yaml:"maker"`
 	Names       []string    `yaml:"names"`
 	Listed      bool        `yaml:"listed"`
@@ -188,12 +190,12 @@ func lineError(n *yaml.Node, what string) error {
 func parseRuleFile(s source) (*ruleFile, []error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(s.text))
 	decoder.KnownFields(true)
-	f := &ruleFile{file: s.name}
+	f := &ruleFile{file: s.name, text: s.text}
 	if err := decoder.Decode(f); err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, []error{fmt.Errorf("%s: the file is empty", s.name)}
 		}
-		return nil, yamlFaults(s.name, err)
+		return nil, yamlFaults(s, err)
 	}
 	var extra yaml.Node
 	if err := decoder.Decode(&extra); err == nil {
@@ -208,10 +210,37 @@ func parseRuleFile(s source) (*ruleFile, []error) {
 	return f, c.faults
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
+// lineOf is the line of a key at the head of the file, or, with a value, of
+// that value in its list; 0 when it is not there. It reads the file again, as
+// only a fault asks for it.
+func (f *ruleFile) lineOf(key, value string) int {
+	var document yaml.Node
+	if yaml.Unmarshal(f.text, &document) != nil || len(document.Content) == 0 {
+		return 0
+	}
+	head := document.Content[0].Content
+	for i := 0; i+1 < len(head); i += 2 {
+		if head[i].Value != key {
+			continue
+		}
+		for _, item := range head[i+1].Content {
+			if item.Value == value {
+				return item.Line
+			}
+		}
+		return head[i].Line
+	}
+	return 0
+}
+
+var (
+	yamlLine    = regexp.MustCompile(`line (\d+): (.*)`)
+	yamlUnknown = regexp.MustCompile(`^field (.*) not found in type .*$`)
+	yamlKind    = regexp.MustCompile("^cannot unmarshal !!\\w+(?: `(.*)`)? into (.*)$")
+)
 
 // yamlFaults rewrites the YAML reader's own errors as file:line: what.
-func yamlFaults(file string, err error) []error {
+func yamlFaults(s source, err error) []error {
 	texts := []string{err.Error()}
 	var typed *yaml.TypeError
 	if errors.As(err, &typed) {
@@ -220,10 +249,48 @@ func yamlFaults(file string, err error) []error {
 	var out []error
 	for _, text := range texts {
 		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			out = append(out, fmt.Errorf("%s:%s: %s", file, m[1], m[2]))
+			out = append(out, fmt.Errorf("%s:%s: %s%s", s.name, m[1], plainYAML(m[2]), tabbed(s.text, m[1])))
 			continue
 		}
-		out = append(out, fmt.Errorf("%s: %s", file, strings.TrimPrefix(text, "yaml: ")))
+		out = append(out, fmt.Errorf("%s: %s", s.name, strings.TrimPrefix(text, "yaml: ")))
 	}
 	return out
+}
+
+// plainYAML says what the YAML reader says without the names of Go's types.
+func plainYAML(text string) string {
+	if m := yamlUnknown.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("unknown key %q (known: maker, names, listed, group, makes, mainly, common, registrants, brands, model, rules)", m[1])
+	}
+	m := yamlKind.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	want := "a text"
+	switch {
+	case strings.HasPrefix(m[2], "[]"):
+		want = "a list"
+	case strings.HasPrefix(m[2], "map["):
+		want = "keys and values"
+	case m[2] == "bool":
+		want = "true or false"
+	}
+	if m[1] == "" {
+		return "expected " + want
+	}
+	return fmt.Sprintf("%q stands where %s is expected", m[1], want)
+}
+
+// tabbed adds the remedy where a line is indented with a tab.
+func tabbed(text []byte, line string) string {
+	n, _ := strconv.Atoi(line)
+	lines := bytes.SplitN(text, []byte("\n"), n+1)
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	indent := lines[n-1][:len(lines[n-1])-len(bytes.TrimLeft(lines[n-1], " \t"))]
+	if !bytes.Contains(indent, []byte("\t")) {
+		return ""
+	}
+	return " (indented with a tab: YAML takes blanks only)"
 }

@@ -1,6 +1,8 @@
 package fingerprint
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -32,7 +34,16 @@ func TestARuleFileThatIsRight(t *testing.T) {
 
 func TestAFaultCitesFileAndLine(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
-		{"unknown key in the head", "makes: cameras", "make: cameras", "invented.yml:2: "},
+		{"unknown key in the head", "makes: cameras", "make: cameras", `invented.yml:2: unknown key "make" (known: maker`},
+		{"a head that is none", "makes: cameras", "makes: bread", `invented.yml:2: makes is "bread"`},
+		{"a firm that belongs to another maker", "brands:", "registrants: [X,\n  Axis Communications AB]\nbrands:", `invented.yml:4: registrant "Axis Communications AB" belongs to Axis`},
+		{"names without a maker", "maker: Invented", "names: [Invented]", "invented.yml:1: names needs a maker"},
+		{"a word where true or false belongs", "makes: cameras", "listed: perhaps", `invented.yml:2: "perhaps" stands where true or false is expected`},
+		{"a text where a list belongs", "makes: cameras", "names: Invented", `invented.yml:2: "Invented" stands where a list is expected`},
+		{"a field that no answer has", "field: http.server", "field: http.sevrer", `invented.yml:8: rule server: field "http.sevrer" is read off no answer`},
+		{"a kind that there is not", "field: http.server", "field: htpt.server", `invented.yml:8: rule server: field "htpt.server" is of no known kind`},
+		{"a rule without match", "    match:\n      - {field: http.server, pattern: '^Invented/(\\d+)'}\n    supports: {manufacturer: Invented, firmware: $1}\n", "", "invented.yml:6: rule server: needs match"},
+		{"a listed maker without a counter-example", "    counter: [Other/1]\n", "listed: true\n", "invented.yml:6: rule server: speaks for Invented, which a list names: needs at least one counter"},
 		{"unknown key in a rule", "    grade: strong", "    grad: strong", `invented.yml:10: unknown key "grad"`},
 		{"wrong grade", "grade: strong", "grade: sure", `invented.yml:6: rule server: grade is "sure"`},
 		{"wrong group", "group: FIRMWARE", "group: FIRM", `invented.yml:6: rule server: group is "FIRM"`},
@@ -49,14 +60,16 @@ func TestAFaultCitesFileAndLine(t *testing.T) {
 		{"an example that does not match", "examples: [Invented/1]", "examples: [Other/1]", "invented.yml:15: rule server: the example does not match"},
 		{"a counter-example that matches", "counter: [Other/1]", "counter: [Invented/2]", "invented.yml:16: rule server: the counter-example matches"},
 		{"a brand row without scope", "scope: some", "scope: most", `invented.yml:4: brand Label: scope is "most"`},
-		{"no YAML at all", "rules:", "\trules:", "invented.yml:5: "},
+		{"no YAML at all", "rules:", "\trules:", "invented.yml:5: found character that cannot start any token (indented with a tab: YAML takes blanks only)"},
+		{"a tab within a rule", "    grade: strong", "\tgrade: strong", "invented.yml:10: found character that cannot start any token (indented with a tab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(goodRule, c.old, c.new, 1)
 			if text == goodRule {
 				t.Fatal("the change found no place")
 			}
-			faults := check([]source{{"invented.yml", []byte(text)}})
+			sources := []source{{"axis.yml", []byte("maker: Axis\nmakes: cameras\nregistrants: [Axis Communications AB]\nrules: []\n")}, {"invented.yml", []byte(text)}}
+			faults := check(sources)
 			if len(faults) == 0 {
 				t.Fatal("no fault found")
 			}
@@ -64,6 +77,18 @@ func TestAFaultCitesFileAndLine(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAFileTooLargeOrNotThereIsAFault(t *testing.T) {
+	large := filepath.Join(t.TempDir(), "large.yml")
+	if err := os.WriteFile(large, make([]byte, maxRuleFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{large: "larger than the 4 MiB", filepath.Join(t.TempDir(), "*.yml"): "no such file"} {
+		if faults := Check(file); len(faults) != 1 || !strings.Contains(faults[0].Error(), want) {
+			t.Errorf("%s: %v", file, faults)
+		}
 	}
 }
 

@@ -21,14 +21,14 @@ func addCheck(app *kingpin.Application, commands map[string]action) {
 
 	rules := check.Command("rules", "Check files of fingerprint rules, with their examples.")
 	ruleFiles := rules.Arg("file", "Rule files.").Required().Strings()
-	commands[rules.FullCommand()] = func(_ context.Context, s streams) error {
-		return checked(s, *ruleFiles, fingerprint.Check(*ruleFiles...))
+	commands[rules.FullCommand()] = func(ctx context.Context, s streams) error {
+		return checked(ctx, s, *ruleFiles, fingerprint.Check)
 	}
 
 	lists := check.Command("policy", "Check files of ban lists.")
 	listFiles := lists.Arg("file", "Policy files.").Required().Strings()
-	commands[lists.FullCommand()] = func(_ context.Context, s streams) error {
-		return checked(s, *listFiles, policy.Check(*listFiles...))
+	commands[lists.FullCommand()] = func(ctx context.Context, s streams) error {
+		return checked(ctx, s, *listFiles, policy.Check)
 	}
 }
 
@@ -45,9 +45,17 @@ func checkConfig(s streams, path string) error {
 	return p.Print(s.out)
 }
 
-func checked(s streams, files []string, faults []error) error {
-	if len(faults) > 0 {
-		return statusError{exitUsage, errors.Join(faults...)}
+// checked prints what a check of files found; Ctrl-C ends a long one.
+func checked(ctx context.Context, s streams, files []string, check func(...string) []error) error {
+	found := make(chan []error, 1)
+	go func() { found <- check(files...) }()
+	select {
+	case <-ctx.Done():
+		return statusError{exitInterrupted, nil}
+	case faults := <-found:
+		if len(faults) > 0 {
+			return statusError{exitUsage, errors.Join(faults...)}
+		}
 	}
 	for _, f := range files {
 		fmt.Fprintf(s.out, "%s: good\n", f)
