@@ -134,6 +134,8 @@ func (r *Ruleset) ownLabel(at int, brand string) bool {
 	return false
 }
 
+// reasons lists what was seen, the strongest first; of one grade, what was
+// answered to a question put to this host alone before what was only heard.
 func (s *state) reasons(id *Identity) {
 	n := 0
 	for i := range s.fired {
@@ -143,9 +145,12 @@ func (s *state) reasons(id *Identity) {
 	}
 	id.Reasons = make([]Reason, 0, min(n+len(s.address), maxReasons))
 	for grade := strong; grade >= weak; grade-- {
-		for i := range s.fired {
-			if s.fired[i].rule.grade == grade && s.shown(i) && len(id.Reasons) < maxReasons {
-				id.Reasons = append(id.Reasons, s.reason(&s.fired[i]))
+		for _, asked := range [...]bool{true, false} {
+			for i := range s.fired {
+				f := &s.fired[i]
+				if f.rule.grade == grade && s.ev[f.ev].Solicited == asked && s.shown(i) && len(id.Reasons) < maxReasons {
+					id.Reasons = append(id.Reasons, s.reason(f))
+				}
 			}
 		}
 		for _, a := range s.address {

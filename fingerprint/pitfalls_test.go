@@ -263,6 +263,18 @@ func TestContradictionsAreShown(t *testing.T) {
 	}
 }
 
+// TestWhatWasAskedIsToldFirst: a ban rests on an answer to a question put to
+// the host alone, so the reader is shown that one, in whatever order they came.
+func TestWhatWasAskedIsToldFirst(t *testing.T) {
+	ev := evidence(hikSADP, hikWeb, mac(hikvisionMAC))
+	for range 2 {
+		if r := shippedRules(t).Identify(ev).Reasons; r[0].Rule != "hikvision/app-webs" || r[1].Source != "sadp" || r[1].Grade != fingerprint.Strong {
+			t.Errorf("first %s, then %s (%s)", r[0].Rule, r[1].Rule, r[1].Grade)
+		}
+		slices.Reverse(ev)
+	}
+}
+
 func TestReasonsFollowTheWordingRules(t *testing.T) {
 	id := shippedRules(t).Identify(evidence(mac(hikvisionMAC), hikSADP, hikWeb))
 	for _, r := range id.Reasons {
