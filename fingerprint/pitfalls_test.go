@@ -60,9 +60,11 @@ var (
 // TestPitfalls is every known way in which evidence lies, one named case each,
 // with the verdict that each policy must reach. The letters are the sections of
 // the research's pitfalls, P its protocols' section 12. What a verdict does not
-// show has tests elsewhere: B7 (one MAC, many addresses), P11 and C5 in
-// internal/inventory, C6 and C7 (not reached, not answering) with the coverage
-// in internal/agent, P12 in discovery/dhip, F below.
+// show has tests elsewhere: B7 in TestOneMACWithManyAddressesIsNoIdentity, P11 in
+// TestARecorderAndTheCamerasThatItAnswersForAreDevicesOfTheirOwn and C7 in
+// TestMissingNeedsCoverage (internal/inventory), C6 in
+// TestAScanOfARoutedNetworkWhereNobodyAnswersIsBlind (internal/agent), P12 in
+// TestSearchIsExact (discovery/dhip), F below.
 func TestPitfalls(t *testing.T) {
 	rules := shippedRules(t)
 	for _, c := range []struct {
