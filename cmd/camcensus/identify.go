@@ -50,7 +50,7 @@ func identify(s streams, inputs, policies, rules []string) error {
 		return err
 	}
 	if bad > 0 {
-		return statusError{exitFailed, fmt.Errorf("%d unreadable lines; the others are answered", bad)}
+		return statusError{exitFailed, fmt.Errorf("unreadable lines: %d; the others are answered", bad)}
 	}
 	return nil
 }
