@@ -39,6 +39,9 @@ func identify(s streams, inputs, policies, rules []string) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if len(judge.Unused) > 0 {
+		return usageError{errors.New(judge.Unused[0])}
+	}
 	in, done, err := openAll(s.in, inputs)
 	if err != nil {
 		return err

@@ -186,6 +186,9 @@ func (a *Agent) load(c config.Config) error {
 	if err != nil {
 		return err
 	}
+	for _, unused := range judge.Unused {
+		a.log.Info(unused)
+	}
 	a.settings.Store(&settings{config: c, judge: judge})
 	return nil
 }

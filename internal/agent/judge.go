@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"time"
 
 	"camcensus/discovery"
@@ -25,6 +26,8 @@ type Judge struct {
 	policies []*policy.Policy
 	parsers  parsers
 	registry *oui.Registry
+	// Unused are the glob patterns that no file matches, with what they are of.
+	Unused []string
 }
 
 // JudgeOptions say what a Judge goes by.
@@ -36,9 +39,10 @@ type JudgeOptions struct {
 }
 
 // NewJudge loads the shipped rules and the named policies, and the user's own
-// files over them. A pattern that matches nothing is an error.
+// files over them. A file that is not there is an error; a glob pattern may match
+// none.
 func NewJudge(o JudgeOptions) (*Judge, error) {
-	userRules, err := expand("rules", o.RuleFiles)
+	userRules, noRules, err := expand("rules", o.RuleFiles)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +53,7 @@ func NewJudge(o JudgeOptions) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	userPolicies, err := expand("policy", o.PolicyFiles)
+	userPolicies, noPolicies, err := expand("policy", o.PolicyFiles)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,9 @@ func NewJudge(o JudgeOptions) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Judge{rules: rules, policies: policies, registry: o.Registry, parsers: newParsers(Protocols)}, nil
+	return &Judge{
+		rules: rules, policies: policies, registry: o.Registry, parsers: newParsers(Protocols), Unused: append(noRules, noPolicies...),
+	}, nil
 }
 
 // RegistryFile is the imported IEEE registry in the storage directory.
@@ -111,21 +117,24 @@ func (j *Judge) Fields(r discovery.Record) []fingerprint.Evidence {
 	return j.parsers.Evidence(r)
 }
 
-// expand resolves glob patterns to files, in order of name.
-func expand(what string, patterns []string) ([]string, error) {
-	var files []string
+// expand resolves glob patterns to files, in order of name, and tells those that
+// none matches.
+func expand(what string, patterns []string) (files, unused []string, err error) {
 	for _, p := range patterns {
 		got, err := filepath.Glob(p)
 		if err != nil {
-			return nil, fmt.Errorf("%s: pattern %q: %w", what, p, err)
+			return nil, nil, fmt.Errorf("%s: pattern %q: %w", what, p, err)
 		}
 		if len(got) == 0 {
-			return nil, fmt.Errorf("%s: %s: no such file", what, p)
+			if !strings.ContainsAny(p, "*?[") {
+				return nil, nil, fmt.Errorf("%s: %s: no such file", what, p)
+			}
+			unused = append(unused, what+": no file matches "+p)
 		}
 		sort.Strings(got)
 		files = append(files, got...)
 	}
-	return files, nil
+	return files, unused, nil
 }
 
 // AssessDevice is Assess with what people noted of the device.
@@ -146,7 +155,7 @@ func (a *Agent) judgedBy() string {
 	}
 	files := []string{self}
 	for _, patterns := range [][]string{c.Policy.Files, c.Fingerprint.Rules} {
-		more, err := expand("rules", patterns)
+		more, _, err := expand("rules", patterns)
 		if err != nil {
 			return ""
 		}

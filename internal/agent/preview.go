@@ -49,7 +49,7 @@ func NewPreview(c config.Config) (*Preview, error) {
 		return nil, err
 	}
 	p := &Preview{Scope: scope, Rate: c.Discovery.Rate, ARPRate: arpRate(c)}
-	p.Notes = slices.Concat(exclusionNotes(scope), scope.Notes, gatewayNotes(wire))
+	p.Notes = slices.Concat(judge.Unused, exclusionNotes(scope), scope.Notes, gatewayNotes(wire))
 	for _, s := range sources {
 		p.Sources = append(p.Sources, s.name)
 		if s.name == snmp.Protocol.Name {
