@@ -95,6 +95,8 @@ func TestVendorsAddressesAskNobodyIn(t *testing.T) {
 		{"an emulator at magicBox", "http", box + "getVendor", text + "vendor=Dahua simulator\r\n", ""},
 		{"another maker's system", "http", box + "getSystemInfo", text + "deviceType=AXIS P3245\r\nvendor=Axis\r\n", ""},
 		{"another maker's type", "http", box + "getDeviceType", text + "type=P3245-V\r\n", ""},
+		{"one key of a system's, again and again", "http", box + "getSystemInfo", text + "processor=arm\r\nprocessor=x86\r\nprocessor=mips\r\n", ""},
+		{"one key of a system's, again and again, by RPC2", "http", "/RPC2", text + `{"id":1,"result":true,"params":{"processor":"arm","Processor":"x86","PROCESSOR":"mips"}}`, ""},
 		{"an error as type", "http", box + "getDeviceType", text + "type=error", ""},
 		{"an error and words", "http", box + "getDeviceType", text + "type=error&message=not found", ""},
 		{"no name", "http", "/cgi-bin/magicBox.cgi", text + "name=\r\n", ""},

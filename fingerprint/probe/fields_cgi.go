@@ -105,10 +105,11 @@ func (a *cgiAnswer) magicBox(query string, body []byte) bool {
 // fact keeps one line.
 func (a *cgiAnswer) fact(key string, value []byte) {
 	field, system := systemKeys[key]
-	if system {
-		a.keys++
-	} else {
+	switch {
+	case !system:
 		field = keyFields[key]
+	case !a.lines.has(key): // told again, it is no further fact
+		a.keys++
 	}
 	if key != "name" { // the owner's words have one place, dhip.name
 		a.lines.addOnce(key, value)
