@@ -7,11 +7,11 @@ import "slices"
 // alphabet is reduced to the bytes that occur in a literal, so that a table
 // of thousands of rules stays small.
 type automaton struct {
-	class  [256]uint8 // byte -> column; 0 for bytes in no literal
-	width  int
-	next   []uint16  // state*width + column -> state
-	found  [][]int32 // state -> literals that end here
-	output []bool    // state -> len(found) > 0
+	class [256]uint8 // byte -> column; 0 for bytes in no literal
+	width int
+	next  []uint16  // state*width + column -> state
+	first int       // the first of the states in which a literal ends; all after it are
+	found [][]int32 // state - first -> literals that end here
 }
 
 // maxStates is how many states there are numbers for.
@@ -40,7 +40,6 @@ func newAutomaton(literals []string) (a *automaton, taken int) {
 		a.insert(l, int32(id))
 		taken++
 	}
-	a.next, a.found = slices.Clip(slices.Clone(a.next)), slices.Clip(slices.Clone(a.found))
 	a.link()
 	return a, taken
 }
@@ -92,8 +91,31 @@ func (a *automaton) link() {
 			queue = append(queue, t)
 		}
 	}
-	a.output = make([]bool, len(a.found))
-	for s := range a.found {
-		a.output[s] = len(a.found[s]) > 0
+	a.order()
+}
+
+// order gives the states in which a literal ends the highest numbers, so that
+// whoever runs the automaton knows them by their number.
+func (a *automaton) order() {
+	number := make([]uint16, len(a.found))
+	n := uint16(0)
+	for _, ends := range [...]bool{false, true} {
+		if ends {
+			a.first = int(n)
+		}
+		for s := range a.found {
+			if len(a.found[s]) > 0 == ends {
+				number[s] = n
+				n++
+			}
+		}
 	}
+	next, found := make([]uint16, len(a.next)), make([][]int32, len(a.found))
+	for s := range a.found {
+		found[number[s]] = a.found[s]
+		for c := range a.width {
+			next[int(number[s])*a.width+c] = number[a.next[s*a.width+c]]
+		}
+	}
+	a.next, a.found = next, slices.Clone(found[a.first:])
 }

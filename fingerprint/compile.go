@@ -61,6 +61,8 @@ type rule struct {
 	all      uint16
 	veto     uint16
 	match    []*clause
+	order    []*clause // match, those first that are the soonest to fail, vetoes last
+	number   int32     // index into Ruleset.rules
 }
 
 // clause is one condition of one rule.

@@ -12,7 +12,7 @@ const (
 	maxEvidence = 4096     // items looked at
 	maxValue    = 64 << 10 // bytes of one value looked at
 	maxFirings  = 256      // rules that may speak for one device
-	maxHits     = 1024     // conditions that may hold in one answer
+	maxHits     = 4096     // conditions of rules of several that may hold in one answer
 )
 
 // Identify adds the evidence of one binding up to an identity, as DESIGN
@@ -36,6 +36,7 @@ type state struct {
 	seen    []uint32 // clause -> value number it was last tried on
 	value   uint32
 	hits    []hit
+	may     []uint16 // rule -> bits of its conditions that may hold in the answer at hand
 	fired   []firing
 	address []addressSign
 	caps    []string
@@ -71,10 +72,12 @@ func Spoken(source, field string) (kind, name string) {
 	return source, field
 }
 
-// hit is one condition that holds in the answer at hand.
+// hit is one condition of a rule of several that may hold in the answer at
+// hand: the literals speak for it.
 type hit struct {
 	clause *clause
 	ev     int32
+	holds  bool // it does
 }
 
 // firing is one rule that holds of one answer.
@@ -94,7 +97,7 @@ func (p *statePool) get(r *Ruleset) *state {
 	if s, ok := p.pool.Get().(*state); ok {
 		return s
 	}
-	return &state{set: r, seen: make([]uint32, len(r.index.clauses))}
+	return &state{set: r, seen: make([]uint32, len(r.index.clauses)), may: make([]uint16, len(r.rules))}
 }
 
 func (p *statePool) put(s *state) {
@@ -157,14 +160,19 @@ func (s *state) readAnswer(a int32) {
 }
 
 // readValue looks one value up in the index: once through the automaton,
-// then only the clauses whose literal occurs.
+// then only the clauses whose literal occurs where it must.
 func (s *state) readValue(f *fieldIndex, i int32) {
-	value := s.ev[i].Value
-	if len(value) > maxValue {
-		value = value[:maxValue]
+	value := s.valueOf(i)
+	s.value++
+	if s.value == 0 { // it wrapped: forget all marks
+		clear(s.seen)
+		s.value = 1
 	}
 	for _, k := range f.always {
-		s.try(k, value, i)
+		if s.seen[k.number] != s.value {
+			s.seen[k.number] = s.value
+			s.try(k, value, i)
+		}
 	}
 	if f.own > 0 {
 		var buf [maxHead]byte
@@ -177,20 +185,16 @@ func (s *state) readValue(f *fieldIndex, i int32) {
 	if f.search == nil {
 		return
 	}
-	s.value++
-	if s.value == 0 { // it wrapped: forget all marks
-		clear(s.seen)
-		s.value = 1
-	}
-	a, at := f.search, uint16(0)
+	a, at := f.search, 0
 	for j := 0; j < len(value); j++ {
-		at = a.next[int(at)*a.width+int(a.class[value[j]])]
-		if !a.output[at] {
+		at = int(a.next[at*a.width+int(a.class[value[j]])])
+		if at < a.first {
 			continue
 		}
-		for _, literal := range a.found[at] {
+		for _, literal := range a.found[at-a.first] {
+			from := j + 1 - f.lengths[literal]
 			for _, k := range f.literals[literal] {
-				if s.seen[k.number] != s.value {
+				if s.seen[k.number] != s.value && k.pattern.stands(from, j+1, len(value)) {
 					s.seen[k.number] = s.value
 					s.try(k, value, i)
 				}
@@ -199,40 +203,53 @@ func (s *state) readValue(f *fieldIndex, i int32) {
 	}
 }
 
+// valueOf is as much of a value as is looked at.
+func (s *state) valueOf(i int32) string {
+	return s.ev[i].Value[:min(len(s.ev[i].Value), maxValue)]
+}
+
+// try fires a rule of one condition if that holds; of a rule of several it
+// keeps for combine what may.
 func (s *state) try(k *clause, value string, i int32) {
-	if !k.pattern.match(value) {
+	if k.rule.all != k.bit || k.rule.veto != 0 {
+		if len(s.hits) < maxHits {
+			s.hits = append(s.hits, hit{clause: k, ev: i})
+			s.may[k.rule.number] |= k.bit
+		}
 		return
 	}
-	if k.rule.all == k.bit && k.rule.veto == 0 {
+	if k.pattern.match(value) {
 		s.fire(k.rule, i, s.of[i], k, value)
-		return
-	}
-	if len(s.hits) < maxHits {
-		s.hits = append(s.hits, hit{clause: k, ev: i})
 	}
 }
 
-// combine fires the rules of several conditions that all hold in answer a.
+// combine fires the rules of several conditions that all hold in answer a. A
+// condition is looked at closely only where the literals speak for all.
 func (s *state) combine(a int32) {
 	for i := range s.hits {
 		r := s.hits[i].clause.rule
-		var mask uint16
-		for j := i; j < len(s.hits); j++ {
-			if s.hits[j].clause.rule == r {
-				mask |= s.hits[j].clause.bit
-			}
-		}
-		if mask&r.all == r.all && mask&r.veto == 0 && s.firstOf(i) {
+		may := s.may[r.number]
+		s.may[r.number] = 0
+		if may&r.all == r.all && s.holds(r, may, i) {
 			s.fireTogether(r, a, i)
 		}
 	}
 }
 
-// firstOf tells whether hit i is the first of its rule, so that a rule fires
-// once an answer.
-func (s *state) firstOf(i int) bool {
-	for j := range i {
-		if s.hits[j].clause.rule == s.hits[i].clause.rule {
+// holds tells whether all conditions of a rule, whose first hit is given, hold
+// in the answer at hand and no veto does.
+func (s *state) holds(r *rule, may uint16, first int) bool {
+	for _, k := range r.order {
+		if may&k.bit == 0 {
+			continue // no text speaks for this veto
+		}
+		held := false
+		for j := first; j < len(s.hits); j++ {
+			if h := &s.hits[j]; h.clause == k && k.pattern.match(s.valueOf(h.ev)) {
+				h.holds, held = true, true
+			}
+		}
+		if held == (k.bit&r.veto != 0) {
 			return false
 		}
 	}
@@ -249,9 +266,7 @@ func (s *state) fire(r *rule, i, a int32, k *clause, value string) {
 
 func (s *state) fireTogether(r *rule, a int32, first int) {
 	f := firing{rule: r, ev: s.hits[first].ev, answer: a}
-	if r.captures {
-		s.caps = s.caps[:0]
-	}
+	s.caps = s.caps[:0]
 	for _, k := range r.match {
 		if k.bit&r.all == 0 {
 			break
@@ -264,7 +279,7 @@ func (s *state) fireTogether(r *rule, a int32, first int) {
 			f.ev = ev
 		}
 		if r.captures {
-			s.caps = k.pattern.submatches(s.caps, s.ev[ev].Value)
+			s.caps = k.pattern.submatches(s.caps, s.valueOf(ev))
 		}
 	}
 	s.add(f)
@@ -274,7 +289,7 @@ func (s *state) fireTogether(r *rule, a int32, first int) {
 // what was answered to a question put to this host alone.
 func (s *state) hitOf(k *clause, first int) (ev int32, held bool) {
 	for _, h := range s.hits[first:] {
-		if h.clause != k {
+		if h.clause != k || !h.holds {
 			continue
 		}
 		if s.ev[h.ev].Solicited {

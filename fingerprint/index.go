@@ -1,6 +1,7 @@
 package fingerprint
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,6 +18,7 @@ type index struct {
 type fieldIndex struct {
 	always   []*clause   // no literal rules these out
 	literals [][]*clause // by the automaton's literal
+	lengths  []int       // of the automaton's literals, in bytes
 	search   *automaton  // nil when no clause has a literal
 	own      uint8       // the row of ownNames that reads it, from 1; 0: none
 }
@@ -25,7 +27,8 @@ func newIndex(rules []*rule) *index {
 	x := &index{kinds: map[string]map[string]*fieldIndex{}, names: map[string][]*clause{}}
 	texts := map[*fieldIndex]map[string]int{}
 	order := map[*fieldIndex][]string{}
-	for _, r := range rules {
+	for n, r := range rules {
+		r.number, r.order = int32(n), soonestToFail(r)
 		for _, k := range r.match {
 			k.number = int32(len(x.clauses))
 			x.clauses = append(x.clauses, k)
@@ -49,6 +52,7 @@ func newIndex(rules []*rule) *index {
 						texts[f][l] = at
 						order[f] = append(order[f], l)
 						f.literals = append(f.literals, nil)
+						f.lengths = append(f.lengths, len(l))
 					}
 					f.literals[at] = append(f.literals[at], k)
 				}
@@ -59,6 +63,9 @@ func newIndex(rules []*rule) *index {
 		taken := 0
 		f.search, taken = newAutomaton(literals)
 		for _, clauses := range f.literals[taken:] {
+			for _, k := range clauses {
+				k.pattern.shape = expression // nothing looks its texts up
+			}
 			f.always = append(f.always, clauses...)
 		}
 	}
@@ -72,7 +79,7 @@ func (x *index) name(k *clause) {
 		x.field(field).own = k.rule.own
 	}
 	var joined string
-	for word := range strings.FieldsFuncSeq(k.pattern.text, func(r rune) bool { return r < utf8.RuneSelf && joins(byte(r)) }) {
+	for word := range strings.FieldsFuncSeq(k.pattern.texts[0], func(r rune) bool { return r < utf8.RuneSelf && joins(byte(r)) }) {
 		joined += word
 		var buf [maxHead]byte
 		head := headOf(joined, &buf)
@@ -107,4 +114,14 @@ func (x *index) of(kind string) map[string]*fieldIndex {
 		}
 	}
 	return x.kinds[kind]
+}
+
+// soonestToFail orders a rule's conditions: first what the rarest texts speak
+// for, vetoes last.
+func soonestToFail(r *rule) []*clause {
+	order := slices.Clone(r.match)
+	slices.SortStableFunc(order, func(a, b *clause) int {
+		return cmp.Or(cmp.Compare(a.bit&r.veto, b.bit&r.veto), cmp.Compare(worth(b.pattern.required), worth(a.pattern.required)))
+	})
+	return order
 }

@@ -3,6 +3,7 @@ package fingerprint
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -12,7 +13,7 @@ import (
 // cannot match, so that most values never reach the expression.
 type pattern struct {
 	shape    shape
-	text     string // lower case, for the shapes that need no expression
+	texts    []string // lower case, one of which will do, for the shapes that need no expression
 	captures int
 	required []string // lower case; every match holds at least one; nil: none known
 
@@ -34,7 +35,7 @@ type shape uint8
 
 const (
 	expression shape = iota
-	exact            // ^text$
+	exact            // ^text$ or ^(?:text|other)$
 	prefix           // ^text
 	suffix           // text$
 	contains         // text
@@ -51,10 +52,10 @@ func compilePattern(text string) (*pattern, error) {
 	}
 	p.captures = tree.MaxCap()
 	tree = tree.Simplify()
-	p.shape, p.text = shapeOf(tree, text)
-	p.required = required(tree)
-	if p.shape != expression && p.text != "" {
-		p.required = []string{p.text}
+	p.shape, p.texts = shapeOf(tree, text)
+	p.required = p.texts
+	if p.shape == expression {
+		p.required = required(tree)
 	}
 	return p, nil
 }
@@ -62,7 +63,7 @@ func compilePattern(text string) (*pattern, error) {
 // namePattern is the pattern of a text that begins with a name, whole and
 // however its words are joined.
 func namePattern(name string) *pattern {
-	return &pattern{shape: named, text: strings.ToLower(name)}
+	return &pattern{shape: named, texts: []string{strings.ToLower(name)}}
 }
 
 // maxHead bounds the head under which a name is found.
@@ -101,13 +102,14 @@ func isWord(lower byte) bool { return lower >= 'a' && lower <= 'z' || lower >= '
 
 func joins(b byte) bool { return b == ' ' || b == '-' || b == '_' }
 
-// shapeOf recognises the patterns that need no expression engine.
-func shapeOf(tree *syntax.Regexp, text string) (shape, string) {
+// shapeOf recognises the patterns that need no expression engine: those of a
+// few texts, at the head, at the end, both or anywhere.
+func shapeOf(tree *syntax.Regexp, text string) (shape, []string) {
 	switch text {
 	case ".", ".+", "^.":
-		return anything, ""
+		return anything, nil
 	case "^(.+)$", "(.+)":
-		return whole, ""
+		return whole, nil
 	}
 	parts := []*syntax.Regexp{tree}
 	if tree.Op == syntax.OpConcat {
@@ -121,40 +123,75 @@ func shapeOf(tree *syntax.Regexp, text string) (shape, string) {
 	if end {
 		parts = parts[:len(parts)-1]
 	}
-	if len(parts) != 1 || parts[0].Op != syntax.OpLiteral {
-		return expression, ""
-	}
-	literal := strings.ToLower(string(parts[0].Rune))
-	minded := parts[0].Flags&syntax.FoldCase == 0 && literal != strings.ToUpper(literal) // (?-i:...)
-	if minded || !isASCII(literal) {
-		return expression, ""
+	rest := &syntax.Regexp{Op: syntax.OpConcat, Sub: parts}
+	texts := spelled(rest, maxAlternatives)
+	if texts == nil || slices.Contains(texts, "") || mindsCase(rest) {
+		return expression, nil
 	}
 	switch {
 	case begin && end:
-		return exact, literal
+		return exact, texts
 	case begin:
-		return prefix, literal
+		return prefix, texts
 	case end:
-		return suffix, literal
+		return suffix, texts
 	}
-	return contains, literal
+	return contains, texts
 }
 
-// match tells whether the pattern holds of value.
-func (p *pattern) match(value string) bool {
+// mindsCase tells whether a part of the expression takes a letter in one case
+// only: (?-i:...).
+func mindsCase(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpLiteral:
+		literal := string(re.Rune)
+		return re.Flags&syntax.FoldCase == 0 && strings.ToLower(literal) != strings.ToUpper(literal)
+	case syntax.OpCharClass:
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			for r := re.Rune[i]; r <= min(re.Rune[i+1], 'z'); r++ {
+				if r >= 'A' && !inClass(re, r^('a'-'A')) && isWord(lowerByte[byte(r)]) {
+					return true
+				}
+			}
+		}
+	}
+	return slices.ContainsFunc(re.Sub, mindsCase)
+}
+
+func inClass(re *syntax.Regexp, r rune) bool {
+	for i := 0; i+1 < len(re.Rune); i += 2 {
+		if re.Rune[i] <= r && r <= re.Rune[i+1] {
+			return true
+		}
+	}
+	return false
+}
+
+// stands tells whether one of the pattern's texts, found in a value of size
+// bytes from one place to another, makes it match. Of an expression it makes a
+// match possible.
+func (p *pattern) stands(from, to, size int) bool {
 	switch p.shape {
 	case exact:
-		return len(value) == len(p.text) && equalFold(value, p.text)
+		return from == 0 && to == size
 	case prefix:
-		return len(value) >= len(p.text) && equalFold(value[:len(p.text)], p.text)
+		return from == 0
 	case suffix:
-		return len(value) >= len(p.text) && equalFold(value[len(value)-len(p.text):], p.text)
-	case contains:
-		return true // the literal index found it
+		return to == size
+	}
+	return true
+}
+
+// match tells whether the pattern holds of a value in which, where the pattern
+// is a matter of texts, one of them stands as it must.
+func (p *pattern) match(value string) bool {
+	switch p.shape {
+	case exact, prefix, suffix, contains:
+		return true
 	case anything, whole:
 		return value != ""
 	case named:
-		return bearsName(value, p.text)
+		return bearsName(value, p.texts[0])
 	}
 	return p.expression().MatchString(value)
 }
@@ -179,16 +216,6 @@ func (p *pattern) submatches(out []string, value string) []string {
 		out = append(out, "")
 	}
 	return out
-}
-
-// equalFold compares with a text already in lower case, ASCII only.
-func equalFold(value, lower string) bool {
-	for i := 0; i < len(lower); i++ {
-		if lowerByte[value[i]] != lower[i] {
-			return false
-		}
-	}
-	return true
 }
 
 var lowerByte = func() (t [256]byte) {
@@ -288,7 +315,7 @@ func bestOf(subs []*syntax.Regexp) []string {
 		run = nil
 	}
 	for _, sub := range subs {
-		exactly := spelled(sub)
+		exactly := spelled(sub, maxSpelled)
 		if exactly == nil {
 			flush()
 			if one := required(sub); worth(one) > worth(best) {
@@ -296,7 +323,7 @@ func bestOf(subs []*syntax.Regexp) []string {
 			}
 			continue
 		}
-		joined := cross(run, exactly)
+		joined := cross(run, exactly, maxSpelled)
 		if joined == nil {
 			flush()
 			joined = exactly
@@ -307,20 +334,30 @@ func bestOf(subs []*syntax.Regexp) []string {
 	return best
 }
 
-// spelled returns every text the expression can match when they are few.
-func spelled(re *syntax.Regexp) []string {
+// maxSpelled bounds the texts that a part of an expression is spelled out to.
+const maxSpelled = 16
+
+// spelled returns every text the expression can match when they are at most
+// as many as told.
+func spelled(re *syntax.Regexp, most int) []string {
 	switch re.Op {
+	case syntax.OpEmptyMatch:
+		return []string{""}
 	case syntax.OpLiteral:
 		return required(re)
 	case syntax.OpCharClass:
 		return classLiterals(re)
 	case syntax.OpCapture:
-		return spelled(re.Sub[0])
+		return spelled(re.Sub[0], most)
+	case syntax.OpQuest:
+		if s := spelled(re.Sub[0], most-1); s != nil {
+			return append([]string{""}, s...)
+		}
 	case syntax.OpAlternate:
 		var out []string
 		for _, sub := range re.Sub {
-			s := spelled(sub)
-			if s == nil || len(out)+len(s) > 16 {
+			s := spelled(sub, most)
+			if s == nil || len(out)+len(s) > most {
 				return nil
 			}
 			out = append(out, s...)
@@ -329,7 +366,7 @@ func spelled(re *syntax.Regexp) []string {
 	case syntax.OpConcat:
 		var out []string
 		for _, sub := range re.Sub {
-			if out = cross(out, spelled(sub)); out == nil {
+			if out = cross(out, spelled(sub, most), most); out == nil {
 				return nil
 			}
 		}
@@ -339,8 +376,8 @@ func spelled(re *syntax.Regexp) []string {
 }
 
 // cross joins every text of a with every text of b.
-func cross(a, b []string) []string {
-	if b == nil || len(a)*len(b) > 16 {
+func cross(a, b []string, most int) []string {
+	if b == nil || len(a)*len(b) > most {
 		return nil
 	}
 	if a == nil {
