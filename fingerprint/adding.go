@@ -106,18 +106,22 @@ func (f *firing) names() bool {
 	return f.rule.maker != none && f.rule.grade >= medium && f.rule.group != signTyped
 }
 
-// oneValued are fields of which one device has one value. A name is none of
-// them: its owner may have changed it between two answers.
-var oneValued = map[string]bool{
-	"scope.hardware": true, "model": true, "epr": true,
-	"isapi.model": true, "onvif.model": true, "upnp.model": true, "onvif.epr": true, "dhip.model": true, "wsd.scope.hardware": true,
+// oneValued tells the fields of which one device has one value. A name is none
+// of them: its owner may have changed it between two answers.
+func oneValued(field string) bool {
+	switch field {
+	case "scope.hardware", "model", "epr",
+		"isapi.model", "onvif.model", "upnp.model", "onvif.epr", "dhip.model", "wsd.scope.hardware":
+		return true
+	}
+	return false
 }
 
 func (s *state) voidTwoModels() {
 	for i := range s.ev {
 		a := &s.answers[s.of[i]]
 		e := &s.ev[i]
-		if a.void || !oneValued[e.Field] {
+		if a.void || !oneValued(e.Field) {
 			continue
 		}
 		for j := i + 1; j < len(s.ev); j++ {

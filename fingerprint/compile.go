@@ -130,6 +130,7 @@ func compile(files []*ruleFile) (*Ruleset, []error) {
 		set: &Ruleset{
 			byName:      map[string]int{},
 			brands:      map[string]string{},
+			labels:      map[int][]string{},
 			registrants: map[string]int{},
 		},
 		files: files,
@@ -268,6 +269,10 @@ func (c *compiler) brands() {
 			m := c.set.makers[seller]
 			m.relabels = append(m.relabels, r)
 		}
+	}
+	for at, m := range c.set.makers {
+		head := c.set.head(at)
+		c.set.labels[head] = append(append(c.set.labels[head], m.name), m.own...)
 	}
 }
 

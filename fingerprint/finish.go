@@ -126,12 +126,7 @@ func (s *state) relabelled(maker string, l label) bool {
 
 // ownLabel tells whether a brand is the maker's own or one of its group's.
 func (r *Ruleset) ownLabel(at int, brand string) bool {
-	for i, m := range r.makers {
-		if r.head(i) == r.head(at) && (m.name == brand || slices.Contains(m.own, brand)) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.labels[r.head(at)], brand)
 }
 
 // reasons lists what was seen, the strongest first; of one grade, what was
@@ -189,7 +184,7 @@ func (s *state) reason(f *firing) Reason {
 		Rule: f.rule.id, Group: groupOf[f.rule.group], Grade: f.rule.grade.name(), Seen: e.Seen,
 		Supports: s.supports(f.rule),
 	}
-	r.Text = seenText(e.Source, e.Field, r.Value) + f.rule.means
+	r.Text = s.places[f.ev].seen + seenValue(e.Field, r.Value) + seenEnd(e.Field) + f.rule.means
 	return r
 }
 

@@ -33,6 +33,7 @@ type state struct {
 	ev      []Evidence
 	answers []answer
 	of      []int32  // evidence -> answer
+	places  []*place // evidence -> where it is found, nil where no rule looks
 	seen    []uint32 // clause -> value number it was last tried on
 	value   uint32
 	hits    []hit
@@ -50,8 +51,9 @@ type state struct {
 type answer struct {
 	source, path string
 	port         int
-	void         bool // it names two makers, or speaks for two devices
-	cut          bool // it was cut short: what is missing might say otherwise
+	fields       map[string]*place // where rules look in answers of its kind
+	void         bool              // it names two makers, or speaks for two devices
+	cut          bool              // it was cut short: what is missing might say otherwise
 }
 
 // webKinds are the kinds of answer that come over HTTP. A record of one may hold
@@ -113,12 +115,14 @@ func (p *statePool) put(s *state) {
 // read runs the rules over the evidence, one answer at a time.
 func (s *state) read(ev []Evidence) {
 	s.ev = ev
-	s.answers, s.of = s.answers[:0], s.of[:0]
+	s.answers, s.of, s.places = s.answers[:0], s.of[:0], s.places[:0]
 	s.fired, s.address, s.tallies = s.fired[:0], s.address[:0], s.tallies[:0]
 	s.class = [len(classOrder)][groupCount]strength{}
 	s.camera = false
 	for i := range ev {
-		s.of = append(s.of, s.answerOf(&ev[i]))
+		a := s.answerOf(&ev[i])
+		s.of = append(s.of, a)
+		s.places = append(s.places, s.answers[a].fields[ev[i].Field])
 		switch ev[i].Field {
 		case "mac":
 			s.readAddress(int32(i))
@@ -138,22 +142,15 @@ func (s *state) answerOf(e *Evidence) int32 {
 			return int32(i)
 		}
 	}
-	s.answers = append(s.answers, answer{source: e.Source, path: e.Path, port: e.Port})
+	s.answers = append(s.answers, answer{source: e.Source, path: e.Path, port: e.Port, fields: s.set.index.kinds[e.Source]})
 	return int32(len(s.answers) - 1)
 }
 
 func (s *state) readAnswer(a int32) {
-	fields := s.set.index.kinds[s.answers[a].source]
-	if fields == nil {
-		return
-	}
 	s.hits = s.hits[:0]
-	for i := range s.ev {
-		if s.of[i] != a {
-			continue
-		}
-		if f := fields[s.ev[i].Field]; f != nil {
-			s.readValue(f, int32(i))
+	for i, p := range s.places {
+		if p != nil && s.of[i] == a {
+			s.readValue(p.fieldIndex, int32(i))
 		}
 	}
 	s.combine(a)
@@ -186,12 +183,13 @@ func (s *state) readValue(f *fieldIndex, i int32) {
 		return
 	}
 	a, at := f.search, 0
-	for j := 0; j < len(value); j++ {
-		at = int(a.next[at*a.width+int(a.class[value[j]])])
-		if at < a.first {
+	next, class, width, first := a.next, &a.class, a.width, a.first
+	for j := range len(value) {
+		at = int(next[at*width+int(class[value[j]])])
+		if at < first {
 			continue
 		}
-		for _, literal := range a.found[at-a.first] {
+		for _, literal := range a.found[at-first] {
 			from := j + 1 - f.lengths[literal]
 			for _, k := range f.literals[literal] {
 				if s.seen[k.number] != s.value && k.pattern.stands(from, j+1, len(value)) {

@@ -9,9 +9,16 @@ import (
 
 // index finds the clauses that a field's value may satisfy.
 type index struct {
-	kinds   map[string]map[string]*fieldIndex
+	kinds   map[string]map[string]*place
 	clauses []*clause
 	names   map[string][]*clause // on makers' own names, by headOf
+}
+
+// place is where a field is found: in answers of one kind, under one name. A
+// field has several, as a web answer may hold a document of another kind.
+type place struct {
+	*fieldIndex
+	seen string // how a reason begins: "Seen: the title of its web page, “"
 }
 
 // fieldIndex holds the clauses of one field.
@@ -24,7 +31,7 @@ type fieldIndex struct {
 }
 
 func newIndex(rules []*rule) *index {
-	x := &index{kinds: map[string]map[string]*fieldIndex{}, names: map[string][]*clause{}}
+	x := &index{kinds: map[string]map[string]*place{}, names: map[string][]*clause{}}
 	texts := map[*fieldIndex]map[string]int{}
 	order := map[*fieldIndex][]string{}
 	for n, r := range rules {
@@ -91,24 +98,24 @@ func (x *index) name(k *clause) {
 
 func (x *index) field(name string) *fieldIndex {
 	kind, field, _ := strings.Cut(name, ".")
-	f := x.of(kind)[field]
-	if f == nil {
-		f = &fieldIndex{}
-		x.of(kind)[field] = f
-		if slices.Contains(heldKinds, kind) {
-			for _, other := range webKinds {
-				if other != kind {
-					x.of(other)[name] = f
-				}
+	if p := x.of(kind)[field]; p != nil {
+		return p.fieldIndex
+	}
+	f := &fieldIndex{}
+	x.of(kind)[field] = &place{f, seenHead(kind, field)}
+	if slices.Contains(heldKinds, kind) {
+		for _, other := range webKinds {
+			if other != kind {
+				x.of(other)[name] = &place{f, seenHead(other, name)}
 			}
 		}
 	}
 	return f
 }
 
-func (x *index) of(kind string) map[string]*fieldIndex {
+func (x *index) of(kind string) map[string]*place {
 	if x.kinds[kind] == nil {
-		x.kinds[kind] = map[string]*fieldIndex{}
+		x.kinds[kind] = map[string]*place{}
 		if kind == "http" {
 			x.kinds["https"] = x.kinds[kind]
 		}

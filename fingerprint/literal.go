@@ -1,6 +1,7 @@
 package fingerprint
 
 import (
+	"math"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -398,9 +399,20 @@ func worth(literals []string) int {
 	if len(literals) == 0 {
 		return 0
 	}
-	shortest := len(literals[0])
+	shortest := math.MaxInt
 	for _, l := range literals {
-		shortest = min(shortest, len(l))
+		shortest = min(shortest, max(len(l)-commonHead(l), min(len(l), 1)))
 	}
 	return shortest*100 - min(len(literals), 99)
+}
+
+// commonHead is how much of a literal most answers hold: the head of an
+// address rules nothing out.
+func commonHead(literal string) int {
+	for _, head := range [...]string{"onvif://www.onvif.org/", "http://www.", "https://www.", "http://", "https://"} {
+		if strings.HasPrefix(literal, head) {
+			return len(head)
+		}
+	}
+	return 0
 }

@@ -80,6 +80,7 @@ type Ruleset struct {
 	rules  []*rule
 	index  *index
 	brands map[string]string // lower-case brand -> canonical spelling
+	labels map[int][]string  // head of a group -> the group's own labels
 
 	registrants map[string]int // exact IEEE registrant -> index into makers
 	registry    Registry

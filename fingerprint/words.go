@@ -177,11 +177,30 @@ func plainField(field string) string {
 
 // seenText begins a reason: what was seen.
 func seenText(kind, field, value string) string {
-	words := fieldText(kind, field)
+	return seenHead(kind, field) + seenValue(field, value) + seenEnd(field)
+}
+
+// seenHead is what stands before the value, seenValue the value as it is told
+// and seenEnd what stands after it; of a body only that it was seen is told.
+func seenHead(kind, field string) string {
 	if field == "body" {
-		return "Seen in " + words + ". "
+		return "Seen in " + fieldText(kind, field)
 	}
-	return "Seen: " + words + ", “" + value + "”. "
+	return "Seen: " + fieldText(kind, field) + ", “"
+}
+
+func seenValue(field, value string) string {
+	if field == "body" {
+		return ""
+	}
+	return value
+}
+
+func seenEnd(field string) string {
+	if field == "body" {
+		return ". "
+	}
+	return "”. "
 }
 
 // answerText names one answer.

@@ -12,24 +12,28 @@ const maxSeen = 3
 // Text words a verdict: what was seen, what it means under the policy, and
 // what would settle it. lang is en or fr.
 func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) string {
-	w := english
+	w := &english
 	if strings.HasPrefix(lang, "fr") {
-		w = french
+		w = &french
 	}
-	parts := make([]string, 0, 8)
+	c, _, reached := p.reached(id)
+	maker, group := id.Manufacturer, c.Of
+	if reached {
+		maker = c.Maker
+	}
+	parts := make([]string, 0, 12)
 	if finding != "" {
 		parts = append(parts, strings.ReplaceAll(w.determined, "{maker}", finding))
-	} else if seen := p.seen(id, w); seen != "" {
-		parts = append(parts, seen)
+		maker = finding
+	} else {
+		parts = appendSeen(parts, id.Reasons, maker, group, w.lang)
 	}
-	maker, group := p.makerOf(id, finding), p.groupOf(id)
 	if group == "" {
 		group = w.namedGroup
 	}
 	fill := blanks{"{maker}", maker, "{brand}", id.Brand, "{group}", group, "{class}", w.class[id.Class]}
 	switch v.Verdict {
 	case Banned, SuspectedV:
-		c, _, _ := p.reached(id)
 		made := finding != "" || c.Standing == fingerprint.Established
 		parts = append(parts, fill.Replace(w.made(v, made)), p.Says.In(lang), w.measure[v.Measure])
 		if p.Acquired != nil && v.Measure == p.Acquired.Undated.Measure && v.Basis != "" {
@@ -46,7 +50,7 @@ func (p *Policy) Text(v Verdict, id fingerprint.Identity, finding, lang string) 
 		parts = append(parts, fill.Replace(w.clear))
 	case OutOfScope:
 		parts = append(parts, fill.Replace(w.outOfScope))
-		if p.reachesMaker(id) {
+		if _, named := p.named(id.Manufacturer); reached || named {
 			parts = append(parts, fill.Replace(w.listedElsewhere))
 		}
 	case Unknown:
@@ -93,31 +97,29 @@ func slicesWithout(parts []string, empty string) []string {
 	return out
 }
 
-// seen tells the best signs that speak for the maker in question, one of each
-// group first: three signs of one kind convince less than one of each.
-func (p *Policy) seen(id fingerprint.Identity, w words) string {
-	maker, group := p.makerOf(id, ""), p.groupOf(id)
+// appendSeen tells the best signs that speak for the maker in question, one of
+// each group first: three signs of one kind convince less than one of each.
+func appendSeen(parts []string, reasons []fingerprint.Reason, maker, group, lang string) []string {
 	var chosen [maxSeen]int
 	n := 0
 	for _, again := range [...]bool{false, true} {
-		for i := range id.Reasons {
-			r := &id.Reasons[i]
+		for i := range reasons {
+			r := &reasons[i]
 			if n == maxSeen {
 				break
 			}
 			if maker != "" && r.Supports != maker && r.Supports != group {
 				continue
 			}
-			if told, group := told(id.Reasons, chosen[:n], i); !told && group == again {
+			if told, group := told(reasons, chosen[:n], i); !told && group == again {
 				chosen[n], n = i, n+1
 			}
 		}
 	}
-	out := make([]string, 0, maxSeen)
 	for _, i := range chosen[:n] {
-		out = append(out, id.Reasons[i].In(w.lang))
+		parts = append(parts, reasons[i].In(lang))
 	}
-	return strings.Join(out, " ")
+	return parts
 }
 
 // told tells whether reason i is among the chosen, and whether one of its
@@ -128,32 +130,6 @@ func told(reasons []fingerprint.Reason, chosen []int, i int) (itself, group bool
 		group = group || reasons[c].Group == reasons[i].Group
 	}
 	return itself, group
-}
-
-// makerOf is the maker that the verdict speaks of.
-func (p *Policy) makerOf(id fingerprint.Identity, finding string) string {
-	if finding != "" {
-		return finding
-	}
-	if c, _, ok := p.reached(id); ok {
-		return c.Maker
-	}
-	return id.Manufacturer
-}
-
-func (p *Policy) groupOf(id fingerprint.Identity) string {
-	if c, _, ok := p.reached(id); ok {
-		return c.Of
-	}
-	return ""
-}
-
-func (p *Policy) reachesMaker(id fingerprint.Identity) bool {
-	_, named := p.named(id.Manufacturer)
-	if _, _, ok := p.reached(id); ok {
-		return true
-	}
-	return named
 }
 
 // words are the sentences of one language.
@@ -177,7 +153,7 @@ type words struct {
 	class           map[fingerprint.Class]string
 }
 
-func (w words) made(v Verdict, determined bool) string {
+func (w *words) made(v Verdict, determined bool) string {
 	if v.Verdict == Banned || determined {
 		return w.banned[v.Basis]
 	}
