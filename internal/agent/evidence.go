@@ -42,6 +42,10 @@ func newParsers(protocols []discovery.Protocol) parsers {
 // Evidence reads the fields off one record, with their provenance. A probe's
 // answer always answered a question put to this host alone.
 func (p parsers) Evidence(r discovery.Record) []fingerprint.Evidence {
+	return p.appendEvidence([]fingerprint.Evidence{}, r)
+}
+
+func (p parsers) appendEvidence(out []fingerprint.Evidence, r discovery.Record) []fingerprint.Evidence {
 	kind := strings.ToLower(r.Kind)
 	base := fingerprint.Evidence{
 		Source: kind, Port: r.Port, Path: r.Path, Seen: r.Time,
@@ -53,7 +57,7 @@ func (p parsers) Evidence(r discovery.Record) []fingerprint.Evidence {
 			fields = parse(kind, r.Path, raw)
 		}
 	}
-	out := make([]fingerprint.Evidence, 0, len(fields)+1)
+	out = slices.Grow(out, len(fields)+1)
 	if mac, err := net.ParseMAC(r.MAC); err == nil && len(mac) == 6 {
 		out = append(out, with(base, "mac", mac.String()))
 	}

@@ -55,7 +55,7 @@ type evidenceLine struct {
 	file   string
 	number int
 	text   []byte
-	record discovery.Record
+	record *discovery.Record
 	err    error
 }
 
@@ -141,7 +141,7 @@ func groupByHost(lines []evidenceLine, bad func(error)) (hosts []*hostRecords, f
 			byHost[l.record.Host] = h
 			hosts = append(hosts, h)
 		}
-		h.records = append(h.records, l.record)
+		h.records = append(h.records, *l.record)
 	}
 	return hosts, failed
 }
@@ -179,7 +179,8 @@ func (l *evidenceLine) decode() {
 	if l.err != nil {
 		return
 	}
-	err := json.Unmarshal(l.text, &l.record)
+	l.record = &discovery.Record{}
+	err := json.Unmarshal(l.text, l.record)
 	l.text = nil
 	switch {
 	case err != nil:
@@ -191,32 +192,32 @@ func (l *evidenceLine) decode() {
 	}
 }
 
+// answerBuffers are reused: what is written into one is cloned to its size.
+var answerBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 func (j *Judge) answer(hosts []*hostRecords) []byte {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+	buf := answerBuffers.Get().(*bytes.Buffer)
+	defer answerBuffers.Put(buf)
+	buf.Reset()
+	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	for _, h := range hosts {
 		if err := enc.Encode(j.IdentifyHost(h.host, h.records)); err != nil {
 			panic(fmt.Sprintf("identify: %v", err)) // plain strings and numbers always encode
 		}
 	}
-	return buf.Bytes()
+	return bytes.Clone(buf.Bytes())
 }
 
 // IdentifyHost adds up the records of one host and judges it.
 func (j *Judge) IdentifyHost(host string, records []discovery.Record) Identified {
 	var evidence []fingerprint.Evidence
 	mac := ""
-	for i, r := range records {
+	for _, r := range records {
 		if mac == "" {
 			mac = r.MAC
 		}
-		more := j.parsers.Evidence(r)
-		if i == 0 {
-			evidence = more
-			continue
-		}
-		evidence = append(evidence, more...)
+		evidence = j.parsers.appendEvidence(evidence, r)
 	}
 	id := j.rules.Identify(evidence)
 	verdicts := make([]policy.Verdict, len(j.policies))
