@@ -32,6 +32,8 @@ func newAutomaton(literals []string) (a *automaton, taken int) {
 	for b := 'A'; b <= 'Z'; b++ {
 		a.class[b] = a.class[b+'a'-'A']
 	}
+	states := min(statesOf(literals), maxStates)
+	a.next, a.found = make([]uint16, 0, states*a.width), make([][]int32, 0, states)
 	a.addState()
 	for id, l := range literals {
 		if len(a.found)+len(l) > maxStates {
@@ -42,6 +44,20 @@ func newAutomaton(literals []string) (a *automaton, taken int) {
 	}
 	a.link()
 	return a, taken
+}
+
+// statesOf is how many states the tree of the literals has: one for each
+// prefix.
+func statesOf(literals []string) int {
+	n, last := 1, ""
+	for _, l := range slices.Sorted(slices.Values(literals)) {
+		same := 0
+		for same < min(len(l), len(last)) && l[same] == last[same] {
+			same++
+		}
+		n, last = n+len(l)-same, l
+	}
+	return n
 }
 
 func (a *automaton) addState() uint16 {
