@@ -31,9 +31,6 @@ type Change struct {
 	Events       []Event `json:"events"` // the latest 20
 	// Counts is how often each event happened in the period.
 	Counts map[string]int `json:"counts"`
-
-	seqs              []int64 // of Events, until they are read
-	fresh, back, gone bool
 }
 
 // maxChangeEvents bounds the events shown of one device; the latest are kept.
@@ -41,118 +38,201 @@ const maxChangeEvents = 20
 
 // Diff compares two dates: devices that are new, gone (missing or removed at
 // the end), returned, or otherwise changed. A device stands in one list only,
-// in this order: gone, new, returned, changed.
+// in this order: gone, new, returned, changed. Each list is in the order of
+// the devices' first events.
 func (i *Inventory) Diff(ctx context.Context, from, to time.Time) (*Diff, error) {
+	d, _, err := i.diff(ctx, from, to, 0)
+	return d, err
+}
+
+// diffSums are the lengths of a Diff's lists before they are cut.
+type diffSums struct{ New, Gone, Returned, Changed int }
+
+// diff tells of each list the first most changes, all where most is 0: what
+// makes a list of 100,000 long is what each device's events say.
+func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Diff, diffSums, error) {
 	if to.IsZero() {
 		to = i.now()
 	}
 	if !from.Before(to) {
-		return nil, fmt.Errorf("inventory: diff: %s is not before %s", from.Format(time.RFC3339), to.Format(time.RFC3339))
+		return nil, diffSums{}, fmt.Errorf("inventory: diff: %s is not before %s", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
-	by := map[string]*Change{}
+	by, err := i.parts(ctx, from, to, most == 0)
+	if err != nil {
+		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
+	}
+	var fresh, gone, back, changed []*part
+	for id, p := range by {
+		switch {
+		case p.device != id: // merged into another
+		case p.gone:
+			gone = append(gone, p)
+		case p.fresh:
+			fresh = append(fresh, p)
+		case p.back:
+			back = append(back, p)
+		default:
+			changed = append(changed, p)
+		}
+	}
+	sums := diffSums{len(fresh), len(gone), len(back), len(changed)}
+	var chosen []*part
+	for _, list := range []*[]*part{&fresh, &gone, &back, &changed} {
+		slices.SortFunc(*list, func(a, b *part) int { return cmp.Compare(a.first, b.first) })
+		if most > 0 {
+			*list = (*list)[:min(most, len(*list))]
+		}
+		chosen = append(chosen, *list...)
+	}
+	if most > 0 {
+		err = i.tellOf(ctx, from, to, by, chosen)
+	}
+	if err == nil {
+		err = i.fillEvents(ctx, chosen)
+	}
+	if err != nil {
+		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
+	}
+	return &Diff{From: from, To: to, New: i.changesOf(fresh), Gone: i.changesOf(gone), Returned: i.changesOf(back), Changed: i.changesOf(changed)}, sums, nil
+}
+
+// part is one device's part in a period.
+type part struct {
+	device            string
+	first             int64 // number of its first event
+	state             State
+	fresh, back, gone bool
+	told              *told // what its events say; nil where that is not asked
+}
+
+// told is what the events of one device say.
+type told struct {
+	seqs   []int64 // of the latest
+	counts map[string]int
+	events []Event
+}
+
+func (p *part) add(seq int64, event []byte) {
+	switch string(event) {
+	case "appeared":
+		p.fresh = true
+	case "missing":
+		p.gone, p.state = true, Missing
+	case "removed":
+		p.gone, p.state = true, Removed
+	case "returned":
+		p.gone, p.back, p.state = false, true, Present
+	}
+	if p.told != nil {
+		p.told.add(seq, event)
+	}
+}
+
+func (t *told) add(seq int64, event []byte) {
+	t.counts[string(event)]++
+	if len(t.seqs) == maxChangeEvents {
+		t.seqs = append(t.seqs[:0], t.seqs[1:]...)
+	}
+	t.seqs = append(t.seqs, seq)
+}
+
+// parts reads a period off the chain, by device. What happened to an id that
+// was merged away belongs to the device it became part of, and stands under
+// both.
+func (i *Inventory) parts(ctx context.Context, from, to time.Time, whole bool) (map[string]*part, error) {
+	by := map[string]*part{}
 	err := i.eachName(ctx, from, to, func(seq int64, device, event []byte) {
 		if len(device) == 0 {
 			return
 		}
-		c := by[string(device)]
-		if c == nil {
-			c = &Change{Device: string(device), State: Present, Counts: map[string]int{}}
-			by[c.Device] = c
+		p := by[string(device)]
+		if p == nil {
+			p = &part{device: string(device), first: seq, state: Present}
+			if whole {
+				p.told = &told{counts: map[string]int{}}
+			}
+			by[p.device] = p
 		}
-		c.add(seq, event)
+		p.add(seq, event)
 	})
-	if err == nil {
-		var met map[string]*Change
-		if by, met = i.foldMerged(by); len(met) > 0 {
-			err = i.eachName(ctx, time.Time{}, from, func(_ int64, device, event []byte) {
-				if c := met[string(device)]; c != nil && string(event) == "appeared" {
-					c.fresh = false
-				}
-			})
-		}
-	}
-	if err == nil {
-		err = i.fillEvents(ctx, by)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("inventory: diff: %w", err)
+		return nil, err
 	}
-	d := &Diff{From: from, To: to, New: []Change{}, Gone: []Change{}, Returned: []Change{}, Changed: []Change{}}
-	for _, c := range by {
-		i.portray(c)
-		list := &d.Changed
-		switch {
-		case c.gone:
-			list = &d.Gone
-		case c.fresh:
-			list = &d.New
-		case c.back:
-			list = &d.Returned
-		}
-		*list = append(*list, *c)
-	}
-	for _, list := range [][]Change{d.New, d.Gone, d.Returned, d.Changed} {
-		slices.SortFunc(list, func(a, b Change) int {
-			return cmp.Or(a.Events[0].Time.Compare(b.Events[0].Time), cmp.Compare(a.Device, b.Device))
+	if met := i.foldMerged(by); len(met) > 0 {
+		err = i.eachName(ctx, time.Time{}, from, func(_ int64, device, event []byte) {
+			if p := met[string(device)]; p != nil && string(event) == "appeared" {
+				p.fresh = false
+			}
 		})
 	}
-	return d, nil
-}
-
-func (c *Change) add(seq int64, event []byte) {
-	switch string(event) {
-	case "appeared":
-		c.fresh = true
-	case "missing":
-		c.gone, c.State = true, Missing
-	case "removed":
-		c.gone, c.State = true, Removed
-	case "returned":
-		c.gone, c.back, c.State = false, true, Present
-	}
-	c.Counts[string(event)]++
-	if len(c.seqs) == maxChangeEvents {
-		c.seqs = append(c.seqs[:0], c.seqs[1:]...)
-	}
-	c.seqs = append(c.seqs, seq)
+	return by, err
 }
 
 // foldMerged adds what happened to an id that was merged away to the device it
-// became part of. It also returns the devices that are new by that alone: they
-// may have been there before.
-func (i *Inventory) foldMerged(by map[string]*Change) (all, met map[string]*Change) {
+// became part of. It returns the devices that are new by that alone: they may
+// have been there before.
+func (i *Inventory) foldMerged(by map[string]*part) (met map[string]*part) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	met = map[string]*Change{}
-	for id, c := range by {
+	met = map[string]*part{}
+	for id, p := range by {
 		e := i.find(id)
 		if e == nil || e.id == id {
 			continue
 		}
-		if into := by[e.id]; into != nil {
-			delete(by, id)
-			for name, n := range c.Counts {
-				into.Counts[name] += n
-			}
-			into.seqs = append(into.seqs, c.seqs...)
-			slices.Sort(into.seqs)
-			into.seqs = into.seqs[max(len(into.seqs)-maxChangeEvents, 0):]
-			if c.fresh && !into.fresh {
-				into.fresh, met[e.id] = true, into
-			}
+		into := by[e.id]
+		if into == nil {
+			continue
+		}
+		by[id] = into
+		into.first = min(into.first, p.first)
+		if into.told != nil {
+			into.told.take(p.told)
+		}
+		if p.fresh && !into.fresh {
+			into.fresh, met[e.id] = true, into
 		}
 	}
-	return by, met
+	return met
 }
 
-// portray adds what is known of the device today.
-func (i *Inventory) portray(c *Change) {
+func (t *told) take(other *told) {
+	for name, n := range other.counts {
+		t.counts[name] += n
+	}
+	t.seqs = append(t.seqs, other.seqs...)
+	slices.Sort(t.seqs)
+	t.seqs = t.seqs[max(len(t.seqs)-maxChangeEvents, 0):]
+}
+
+// tellOf reads what the events of the chosen say.
+func (i *Inventory) tellOf(ctx context.Context, from, to time.Time, by map[string]*part, chosen []*part) error {
+	for _, p := range chosen {
+		p.told = &told{counts: map[string]int{}}
+	}
+	return i.eachName(ctx, from, to, func(seq int64, device, event []byte) {
+		if p := by[string(device)]; p != nil && p.told != nil {
+			p.told.add(seq, event)
+		}
+	})
+}
+
+// changesOf adds what is known of the devices today.
+func (i *Inventory) changesOf(parts []*part) []Change {
+	out := make([]Change, 0, len(parts))
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	e := i.find(c.Device)
-	if e == nil {
-		return
+	for _, p := range parts {
+		c := Change{Device: p.device, State: p.state, Events: p.told.events, Counts: p.told.counts}
+		if e := i.find(p.device); e != nil {
+			i.portray(&c, e)
+		}
+		out = append(out, c)
 	}
+	return out
+}
+
+func (i *Inventory) portray(c *Change, e *entry) {
 	if a := e.addresses(); len(a) > 0 {
 		c.IP = a[0]
 	}
@@ -194,13 +274,13 @@ func (i *Inventory) eachName(ctx context.Context, from, to time.Time, show func(
 	}, since, to.UnixNano())
 }
 
-// fillEvents reads the events that the changes tell.
-func (i *Inventory) fillEvents(ctx context.Context, by map[string]*Change) error {
-	owner := map[int64]*Change{}
+// fillEvents reads the events that are told.
+func (i *Inventory) fillEvents(ctx context.Context, parts []*part) error {
+	owner := map[int64]*told{}
 	var seqs []int64
-	for _, c := range by {
-		for _, seq := range c.seqs {
-			owner[seq] = c
+	for _, p := range parts {
+		for _, seq := range p.told.seqs {
+			owner[seq] = p.told
 			seqs = append(seqs, seq)
 		}
 	}
@@ -209,8 +289,8 @@ func (i *Inventory) fillEvents(ctx context.Context, by map[string]*Change) error
 		i.mu.RLock()
 		defer i.mu.RUnlock()
 		for _, e := range i.chain.kept {
-			if c := owner[e.Seq]; c != nil {
-				c.Events = append(c.Events, e)
+			if t := owner[e.Seq]; t != nil {
+				t.events = append(t.events, e)
 			}
 		}
 		return nil
@@ -223,8 +303,8 @@ func (i *Inventory) fillEvents(ctx context.Context, by map[string]*Change) error
 		err := each(ctx, i.store.read, "SELECT seq, time, device, event, was, became, by, evidence, hash FROM events WHERE seq IN (?"+
 			strings.Repeat(", ?", len(part)-1)+") ORDER BY seq", func(r *sql.Rows) error {
 			e, err := scanEvent(r)
-			if c := owner[e.Seq]; c != nil {
-				c.Events = append(c.Events, e)
+			if t := owner[e.Seq]; t != nil {
+				t.events = append(t.events, e)
 			}
 			return err
 		}, args...)

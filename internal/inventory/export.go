@@ -51,8 +51,8 @@ func (o *ExportOptions) within(d *Device) bool {
 
 // detailed shows every device of the period, in full.
 func (i *Inventory) detailed(o *ExportOptions, show func(*Device) error) error {
-	for _, d := range i.Devices() {
-		if !o.within(&d) {
+	for d := range i.All() {
+		if !o.within(d) {
 			continue
 		}
 		full, ok := i.Device(d.ID)
@@ -97,11 +97,11 @@ func (i *Inventory) exportLines(w io.Writer, o *ExportOptions) error {
 
 func (i *Inventory) exportCSV(w io.Writer, o *ExportOptions) error {
 	out := NewCSV(w)
-	for _, d := range i.Devices() {
-		if !o.within(&d) {
+	for d := range i.All() {
+		if !o.within(d) {
 			continue
 		}
-		if err := out.Add(&d); err != nil {
+		if err := out.Add(d); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +206,54 @@ func TestDiffTellsANewCameraBehindAnOldAddress(t *testing.T) {
 	d, err := s.Diff(t.Context(), from, time.Time{})
 	if err != nil || len(d.New) != 1 || d.New[0].Device != address || len(d.Changed) != 1 || d.Changed[0].Device != old {
 		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+// TestACutDiffIsTheHeadOfTheWhole: the report reads of each list only what it
+// prints, merged ids' events included.
+func TestACutDiffIsTheHeadOfTheWhole(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir(), MissingAfter: 2})
+	var ids []string
+	for n := range 12 {
+		ids = append(ids, s.see(fmt.Sprintf("10.0.0.%d", n+1), fmt.Sprintf("44:19:b6:00:00:%02x", n)).Device)
+		s.camera(ids[n], policy.Clear)
+		s.clock.pass(time.Minute)
+	}
+	s.end(lan)
+	from := s.clock.now()
+	for n := range 8 {
+		s.camera(s.see(fmt.Sprintf("10.0.1.%d", n+1), fmt.Sprintf("44:19:b6:00:01:%02x", n)).Device, policy.Unknown)
+		s.clock.pass(time.Minute)
+	}
+	for n, id := range ids[6:] {
+		s.camera(id, policy.Banned)
+		s.see(fmt.Sprintf("10.0.2.%d", n+1), fmt.Sprintf("44:19:b6:00:00:%02x", n+6))
+	}
+	if _, err := s.Merge(ids[8], ids[9], "one recorder", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	s.end(lan)
+	s.end(lan)
+	s.clock.pass(time.Minute)
+	whole, sums, err := s.diff(t.Context(), from, s.clock.now(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut, again, err := s.diff(t.Context(), from, s.clock.now(), 3)
+	if err != nil || again != sums {
+		t.Fatalf("sums %+v, cut %+v, %v", sums, again, err)
+	}
+	for _, l := range []struct {
+		name       string
+		sum        int
+		whole, cut []Change
+	}{{"new", sums.New, whole.New, cut.New}, {"gone", sums.Gone, whole.Gone, cut.Gone}, {"returned", sums.Returned, whole.Returned, cut.Returned}, {"changed", sums.Changed, whole.Changed, cut.Changed}} {
+		if l.sum != len(l.whole) || !reflect.DeepEqual(l.cut, l.whole[:min(3, len(l.whole))]) {
+			t.Errorf("%s: sum %d, whole %+v\ncut %+v", l.name, l.sum, l.whole, l.cut)
+		}
+	}
+	if sums.Gone+sums.New < 8 || sums.Changed < 4 {
+		t.Errorf("the history is too plain: %+v", sums)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,11 +71,14 @@ type reportView struct {
 	States            map[State]int
 	Cameras           int
 	Unclassified      int
-	Flagged, Unknown  []Device
+	Flagged           iter.Seq[*Device]
+	FlaggedCount      int
+	Unknown           []Device
 	Determined        []Device
 	Excepted          []reportException
 	Removed           []Device
-	Diff              *Diff
+	Diff              *Diff // the first changes of each list
+	Sums              diffSums
 	ChainLength       int64
 	ChainHead         string
 	Problem           string
@@ -120,7 +124,7 @@ func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOpti
 		v.From = i.Created()
 	}
 	var err error
-	if v.Diff, err = i.Diff(ctx, o.From, o.To); err != nil {
+	if v.Diff, v.Sums, err = i.diff(ctx, o.From, o.To, maxChangesListed); err != nil {
 		return err
 	}
 	i.tally(v, o)
@@ -139,32 +143,55 @@ func (i *Inventory) tally(v *reportView, o *ExportOptions) {
 	for _, p := range o.Report.Policies {
 		totals[p.Name] = &reportTotal{Policy: p.Name, Count: map[string]int{}}
 	}
-	for _, d := range i.Devices() {
-		if !o.within(&d) {
+	var accused []accusedDevice
+	for d := range i.All() {
+		if !o.within(d) {
 			continue
 		}
-		v.count(&d, totals)
+		v.count(d, totals)
 		switch {
 		case flagged(d.Verdicts):
-			if full, ok := i.Device(d.ID); ok {
-				v.Flagged = append(v.Flagged, full)
-			}
+			accused = append(accused, accusedDevice{d.ID, worst(d.Verdicts), d.FirstSeen})
 		case d.State != Removed && slices.ContainsFunc(d.Verdicts, func(o policy.Verdict) bool { return o.Verdict == policy.Unknown }):
 			if len(v.Unknown) < maxUnknownListed {
-				v.Unknown = append(v.Unknown, d)
+				v.Unknown = append(v.Unknown, *d)
 			} else {
 				v.Further++
 			}
 		}
-		v.collect(&d)
+		v.collect(d)
 	}
 	for _, t := range totals {
 		v.Totals = append(v.Totals, *t)
 	}
 	slices.SortFunc(v.Totals, func(a, b reportTotal) int { return strings.Compare(a.Policy, b.Policy) })
-	slices.SortStableFunc(v.Flagged, func(a, b Device) int {
-		return cmp.Or(cmp.Compare(worst(a.Verdicts), worst(b.Verdicts)), a.FirstSeen.Compare(b.FirstSeen))
+	slices.SortStableFunc(accused, func(a, b accusedDevice) int {
+		return cmp.Or(cmp.Compare(a.worst, b.worst), a.first.Compare(b.first))
 	})
+	v.FlaggedCount, v.Flagged = len(accused), i.inFull(accused)
+}
+
+// accusedDevice is what orders the flagged devices; each is read in full when
+// its turn comes to be written.
+type accusedDevice struct {
+	id    string
+	worst int
+	first time.Time
+}
+
+// inFull shows the devices with their reasons, one at a time.
+func (i *Inventory) inFull(devices []accusedDevice) iter.Seq[*Device] {
+	return func(yield func(*Device) bool) {
+		for _, a := range devices {
+			d, ok := i.Device(a.id)
+			if !ok || d.ID != a.id {
+				continue // expired or merged meanwhile
+			}
+			if !yield(&d) {
+				return
+			}
+		}
+	}
 }
 
 func (v *reportView) count(d *Device, totals map[string]*reportTotal) {
@@ -225,7 +252,7 @@ func (v *reportView) functions() template.FuncMap {
 		"t": v.word, "day": v.day, "time": v.moment, "verdict": v.verdict, "join": strings.Join, "meaning": v.meaning,
 		"reason":        func(r fingerprint.Reason) string { r.Value = clip(r.Value, 120); return r.In(v.Lang) },
 		"contradiction": func(text string) string { return fingerprint.Contradiction(text, v.Lang) },
-		"in":            func(w policy.Words) string { return w.In(v.Lang) }, "flags": func(d Device) []policy.Verdict {
+		"in":            func(w policy.Words) string { return w.In(v.Lang) }, "flags": func(d *Device) []policy.Verdict {
 			return slices.DeleteFunc(slices.Clone(d.Verdicts), func(o policy.Verdict) bool { return !o.Flagged() })
 		},
 		"verdicts": func() []string {
@@ -238,14 +265,11 @@ func (v *reportView) functions() template.FuncMap {
 			return s[0]
 		},
 		// A card of few lines is not parted between two pages.
-		"short":   func(d Device) bool { return len(d.Reasons)+4*len(d.Verdicts) <= 14 },
+		"short":   func(d *Device) bool { return len(d.Reasons)+4*len(d.Verdicts) <= 14 },
 		"percent": v.percent, "phrase": v.phrase, "told": v.told,
 		"states": func() []State { return []State{Present, Missing, Removed} },
 		"colon":  func() string { return colons[v.Lang] },
-		"part": func(name string, c []Change) reportPart {
-			n := min(len(c), maxChangesListed)
-			return reportPart{name, c[:n], len(c) - n}
-		},
+		"part":   func(name string, c []Change, sum int) reportPart { return reportPart{name, c, sum - len(c)} },
 		"down": func() []discovery.Status {
 			return slices.DeleteFunc(slices.Clone(v.Sources), func(s discovery.Status) bool { return s.Up })
 		},
@@ -355,7 +379,7 @@ func (v *reportView) verdict(o policy.Verdict) string {
 
 // meaning is what a verdict means for the device and what would settle it;
 // what was seen stands below, once for all lists.
-func (v *reportView) meaning(d Device, o policy.Verdict) string {
+func (v *reportView) meaning(d *Device, o policy.Verdict) string {
 	for _, p := range v.Policies {
 		if p.Name != o.Policy || p.Text == nil {
 			continue
@@ -364,7 +388,7 @@ func (v *reportView) meaning(d Device, o policy.Verdict) string {
 		if d.Determination != nil {
 			finding = d.Determination.Manufacturer
 		}
-		return p.Text(o, spokenOf(&d, o), finding, v.Lang)
+		return p.Text(o, spokenOf(d, o), finding, v.Lang)
 	}
 	return v.word("settle." + o.Verdict)
 }
