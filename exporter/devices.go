@@ -154,8 +154,14 @@ func (f *filter) found(d *inventory.Device) bool {
 // copies nothing, since a search looks at every text of a hundred thousand
 // devices.
 func containsFold(text, q string) bool {
+	if q == "" {
+		return true
+	}
 	for from := 0; from+len(q) <= len(text); from++ {
-		n := 0
+		if lowerByte(text[from]) != q[0] {
+			continue
+		}
+		n := 1
 		for n < len(q) && lowerByte(text[from+n]) == q[n] {
 			n++
 		}
@@ -188,22 +194,31 @@ func (x *Exporter) answerList(w http.ResponseWriter, l deviceList) {
 	out := bufio.NewWriterSize(w, 32<<10)
 	lines := json.NewEncoder(out)
 	before := `{"devices":[`
+	var whole inventory.Device
+	var gone error // the client, mostly
 	err := l.each(func(d *inventory.Device) error {
 		_, _ = out.WriteString(before) // Flush tells
 		before = ","
-		return lines.Encode(complete(*d))
+		whole = complete(*d)
+		gone = lines.Encode(&whole)
+		return gone
 	})
 	if err == nil {
 		if before != "," {
 			_, _ = out.WriteString(before)
 		}
 		fmt.Fprintf(out, "],\"total\":%d,\"next\":%q}\n", l.total, l.next)
-		err = out.Flush()
+		gone = out.Flush()
 	}
-	if err != nil {
-		x.log.Debug("api: write the list of devices", zap.Error(err)) // mostly: the client is gone
-		panic(http.ErrAbortHandler)                                   // what it has is not whole, and must not look so
+	switch {
+	case gone != nil:
+		x.log.Debug("api: write the list of devices", zap.Error(gone))
+	case err != nil:
+		x.log.Error("api: read the list of devices", zap.Error(err))
+	default:
+		return
 	}
+	panic(http.ErrAbortHandler) // what the client has is not whole, and must not look so
 }
 
 func (x *Exporter) listDevices(w http.ResponseWriter, r *http.Request) {

@@ -16,10 +16,11 @@ type Many interface {
 	// Changes grows with every change of a device.
 	Changes() uint64
 	// EachBrief shows all devices, without reasons, addresses, MACs and
-	// exceptions.
-	EachBrief(show func(*inventory.Device) bool)
+	// exceptions. Several share them out between them: the first has the
+	// oldest, all at the same time.
+	EachBrief(show ...func(*inventory.Device) bool)
 	// EachAt shows them with their addresses and MACs beside.
-	EachAt(show func(*inventory.Device, *inventory.Where) bool)
+	EachAt(show ...func(*inventory.Device, *inventory.Where) bool)
 	// Address is where a device was last, the zero Addr when nowhere.
 	Address(id string) netip.Addr
 	// Plain finds one device, without its reasons.
@@ -48,24 +49,36 @@ func (s *Snapshot) complete(brief []*inventory.Device) {
 	}
 }
 
-// walk shows, in brief, the devices that a filter selects.
-func (f *filter) walk(m Many, show func(*inventory.Device)) {
+// searchers look through very many devices at a time, each through a part.
+const searchers = 2
+
+// walk shows, in brief, the devices that a filter selects; several share them out
+// between them.
+func (f *filter) walk(m Many, show ...func(*inventory.Device)) {
 	inAddress := f.inAddress()
 	if inAddress == "" && f.bareQ == "" {
-		m.EachBrief(func(d *inventory.Device) bool {
-			if f.matches(d) {
+		each := make([]func(*inventory.Device) bool, len(show))
+		for n, show := range show {
+			each[n] = func(d *inventory.Device) bool {
+				if f.matches(d) {
+					show(d)
+				}
+				return true
+			}
+		}
+		m.EachBrief(each...)
+		return
+	}
+	each := make([]func(*inventory.Device, *inventory.Where) bool, len(show))
+	for n, show := range show {
+		each[n] = func(d *inventory.Device, at *inventory.Where) bool {
+			if f.matchesAt(d, at, inAddress) {
 				show(d)
 			}
 			return true
-		})
-		return
-	}
-	m.EachAt(func(d *inventory.Device, at *inventory.Where) bool {
-		if f.matchesAt(d, at, inAddress) {
-			show(d)
 		}
-		return true
-	})
+	}
+	m.EachAt(each...)
 }
 
 // inAddress is q, "" when no address can hold it.
@@ -95,21 +108,38 @@ func (l *lowest) Pop() any {
 	return last
 }
 
+// selection is what a search keeps of one part of the devices.
+type selection struct {
+	total int
+	ids   lowest // up to so many as a page has, and one more
+}
+
+// keep counts a device, and keeps it where it is among the first most.
+func (s *selection) keep(d *inventory.Device, after string, most int) {
+	s.total++
+	if d.ID <= after || len(s.ids) == most && d.ID >= s.ids[0] {
+		return
+	}
+	heap.Push(&s.ids, d.ID)
+	if len(s.ids) > most {
+		heap.Pop(&s.ids)
+	}
+}
+
 // pageOfMany is page, with the reasons read for those shown as they are
 // written.
 func (x *Exporter) pageOfMany(m Many, f *filter, limit int, after string) deviceList {
+	parts, show := make([]selection, searchers), make([]func(*inventory.Device), searchers)
+	for n := range parts {
+		show[n] = func(d *inventory.Device) { parts[n].keep(d, after, limit+1) }
+	}
+	f.walk(m, show...)
 	l := deviceList{}
-	ids := make(lowest, 0, limit+2)
-	f.walk(m, func(d *inventory.Device) {
-		l.total++
-		if d.ID <= after || len(ids) > limit && d.ID >= ids[0] {
-			return
-		}
-		heap.Push(&ids, d.ID)
-		if len(ids) > limit+1 {
-			heap.Pop(&ids)
-		}
-	})
+	var ids []string
+	for _, p := range parts {
+		l.total += p.total
+		ids = append(ids, p.ids...)
+	}
 	slices.Sort(ids)
 	if len(ids) > limit {
 		l.next = base64.RawURLEncoding.EncodeToString([]byte(ids[limit-1]))
@@ -129,43 +159,54 @@ type ranks struct {
 // rank sorts what the filter selects, for what part asks up to end; unasked
 // leaves out what nobody asked for.
 func rank(m Many, f *filter, unasked bool, end int) *ranks {
-	r := &ranks{}
-	worst := make(gravity)
 	most := max(end, sortByAddressUpTo)
-	f.walk(m, func(d *inventory.Device) {
-		at := worst.of(d)
-		if unasked && hidden(d, at) {
-			return
+	parts, show := make([]ranks, searchers), make([]func(*inventory.Device), searchers)
+	for n := range parts {
+		r, worst := &parts[n], make(gravity)
+		show[n] = func(d *inventory.Device) {
+			at := worst.of(d)
+			if unasked && hidden(d, at) {
+				return
+			}
+			if len(r.ids[at]) < most {
+				r.ids[at] = append(r.ids[at], d.ID)
+			}
+			r.total++
 		}
-		if len(r.ids[at]) < most {
-			r.ids[at] = append(r.ids[at], d.ID)
+	}
+	f.walk(m, show...)
+	r := &parts[0]
+	for _, p := range parts[1:] {
+		r.total += p.total
+		for at, ids := range p.ids {
+			r.ids[at] = append(r.ids[at], ids[:min(len(ids), most-len(r.ids[at]))]...)
 		}
-		r.total++
-	})
+	}
 	return r
 }
 
 // part returns those from start to end in the order that readers like: the
 // gravest first, and of one gravity by address, where they are not too many.
-func (r *ranks) part(m Many, start, end int) []*inventory.Device {
+func (r *ranks) part(m Many, start, end int) []string {
 	if r.total <= sortByAddressUpTo {
 		for _, ids := range r.ids {
 			sortByAddress(m, ids)
 		}
 	}
-	var out []*inventory.Device
-	for _, id := range slices.Concat(r.ids[:]...)[start:end] {
-		if d, ok := m.Plain(id); ok {
-			out = append(out, &d)
-		}
-	}
-	return out
+	return slices.Concat(r.ids[:]...)[start:end]
 }
 
 func sortByAddress(m Many, ids []string) {
-	at := make(map[string]netip.Addr, len(ids))
-	for _, id := range ids {
-		at[id] = m.Address(id)
+	type placed struct {
+		id string
+		at netip.Addr
 	}
-	slices.SortStableFunc(ids, func(a, b string) int { return at[a].Compare(at[b]) })
+	list := make([]placed, len(ids))
+	for n, id := range ids {
+		list[n] = placed{id, m.Address(id)}
+	}
+	slices.SortStableFunc(list, func(a, b placed) int { return a.at.Compare(b.at) })
+	for n := range list {
+		ids[n] = list[n].id
+	}
 }

@@ -1,14 +1,20 @@
 package exporter
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"camcensus/fingerprint"
 	"camcensus/internal/inventory"
@@ -101,6 +107,59 @@ func TestPagesOfManyDevicesShowEachOnce(t *testing.T) {
 		if !slices.Equal(shown(page), shown(last)) {
 			t.Errorf("page %d is not the last", page)
 		}
+	}
+}
+
+// faulty is an inventory in which a search panics, or whose devices cannot be read.
+type faulty struct {
+	Many
+	search bool
+}
+
+func (f faulty) EachBrief(show ...func(*inventory.Device) bool) {
+	if f.search && len(show) == searchers {
+		panic("a search went wrong")
+	}
+	f.Many.EachBrief(show...)
+}
+
+func (f faulty) Details(ids []string, show func(*inventory.Device) error) error {
+	if err := f.Many.Details(ids[:1], show); err != nil {
+		return err
+	}
+	return errors.New("a device went wrong")
+}
+
+// TestAFaultInASearchIsSaid by the page and the log, and does not end the agent.
+func TestAFaultInASearchIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		name, target, log string
+		fault             func(Many) Many
+	}{
+		{"search", "/", "a search went wrong", func(m Many) Many { return faulty{m, true} }},
+		{"rows", "/?q=ds-2", "a device went wrong", func(m Many) Many { return faulty{m, false} }},
+		{"list", "/api/v1/devices", "a device went wrong", func(m Many) Many { return faulty{m, false} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := crowd(t, 20)
+			a.snapshot.Many = c.fault(a.snapshot.Many)
+			core, logged := observer.New(zap.ErrorLevel)
+			x := newTestExporter(t, a, func(o *Options) { o.Log = zap.New(core) })
+			func() {
+				defer func() {
+					if why := recover(); (why == http.ErrAbortHandler) != (c.name == "list") { // part of the list is written by then
+						t.Errorf("the answer ended with %v", why)
+					}
+				}()
+				w := request(x, "GET", c.target, "")
+				if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "could not be listed") || strings.Contains(w.Body.String(), "went wrong") {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			}()
+			if lines := logged.All(); len(lines) != 1 || !strings.Contains(fmt.Sprint(lines[0].ContextMap()["error"]), c.log) {
+				t.Errorf("the log says %v", lines)
+			}
+		})
 	}
 }
 

@@ -218,36 +218,43 @@ type many []inventory.Device
 
 func (m many) Changes() uint64 { return uint64(len(m)) }
 
-func (m many) EachBrief(show func(*inventory.Device) bool) {
+func (m many) EachBrief(show ...func(*inventory.Device) bool) {
 	var d inventory.Device
-	for i := range m {
-		d = m[i]
-		d.IPs, d.MACs, d.Exceptions = nil, nil, nil
-		if !show(&d) {
-			return
+	parts := len(show)
+	for part, show := range show {
+		for _, d = range m.part(part, parts) {
+			d.IPs, d.MACs, d.Exceptions = nil, nil, nil
+			if !show(&d) {
+				break
+			}
+			d = inventory.Device{} // it is there for the call only
 		}
-		d = inventory.Device{} // it is there for the call only
 	}
 }
 
-func (m many) EachAt(show func(*inventory.Device, *inventory.Where) bool) {
-	n := 0
-	m.EachBrief(func(d *inventory.Device) bool {
-		at := &inventory.Where{}
-		for _, text := range m[n].IPs {
-			if ip, err := netip.ParseAddr(text); err == nil {
-				at.IPs = append(at.IPs, ip)
+func (m many) EachAt(show ...func(*inventory.Device, *inventory.Where) bool) {
+	parts := len(show)
+	for part, show := range show {
+		some, n := m.part(part, parts), 0
+		some.EachBrief(func(d *inventory.Device) bool {
+			at := &inventory.Where{}
+			for _, text := range some[n].IPs {
+				if ip, err := netip.ParseAddr(text); err == nil {
+					at.IPs = append(at.IPs, ip)
+				}
 			}
-		}
-		for _, text := range m[n].MACs {
-			if mac, err := net.ParseMAC(text); err == nil {
-				at.MACs = append(at.MACs, [6]byte(mac))
+			for _, text := range some[n].MACs {
+				if mac, err := net.ParseMAC(text); err == nil {
+					at.MACs = append(at.MACs, [6]byte(mac))
+				}
 			}
-		}
-		n++
-		return show(d, at)
-	})
+			n++
+			return show(d, at)
+		})
+	}
 }
+
+func (m many) part(n, of int) many { return m[n*len(m)/of : (n+1)*len(m)/of] }
 
 func (m many) Address(id string) netip.Addr {
 	if d, ok := m.Plain(id); ok && len(d.IPs) > 0 {

@@ -217,19 +217,18 @@ func (c *seriesChoice) offer(d *inventory.Device, worst int) {
 	one := ranked{d, rank}
 	switch {
 	case len(c.kept) < c.limit:
-		heap.Push(c, c.held(one))
+		if c.passing {
+			own := *d
+			one.device = &own
+		}
+		heap.Push(c, one)
 	case one.before(c.kept[0]):
-		c.kept[0] = c.held(one)
+		if c.passing {
+			*c.kept[0].device, one.device = *d, c.kept[0].device
+		}
+		c.kept[0] = one
 		heap.Fix(c, 0)
 	}
-}
-
-func (c *seriesChoice) held(r ranked) ranked {
-	if c.passing {
-		own := *r.device
-		r.device = &own
-	}
-	return r
 }
 
 func (c *seriesChoice) result() (series []*inventory.Device, dropped int) {

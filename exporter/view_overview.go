@@ -2,12 +2,16 @@ package exporter
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
+
+	"go.uber.org/zap"
 
 	"camcensus/internal/inventory"
 	"camcensus/internal/policy"
@@ -40,8 +44,6 @@ type overview struct {
 	States    []choice
 	Classes   []choice
 	ExportURL string
-
-	device func(id string) (inventory.Device, bool) // with its reasons
 }
 
 // tile is one count of the first screen.
@@ -90,7 +92,7 @@ func (x *Exporter) overviewPage(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "invalid", err.Error())
 		return
 	}
-	v := overview{frame: x.frame(w, r, "devices"), device: x.agent.Device}
+	v := overview{frame: x.frame(w, r, "devices")}
 	v.Title = v.T("Devices")
 	v.Filter = filterOf(query)
 	search := v.search(&f, query)
@@ -99,7 +101,15 @@ func (x *Exporter) overviewPage(w http.ResponseWriter, r *http.Request) {
 	v.policies(t)
 	v.blind()
 	v.form(t)
-	v.list(t, &f, query, search())
+	many, err := search()
+	if err == nil {
+		err = v.list(t, &f, query, many)
+	}
+	if err != nil {
+		x.log.Error("page: list the devices", zap.String("query", printable(r.URL.RawQuery, maxQuery)), zap.Error(err))
+		fail(w, http.StatusInternalServerError, "internal", "the devices could not be listed: the log says why")
+		return
+	}
 	x.show(w, "overview", &v)
 }
 
@@ -179,9 +189,6 @@ func (v *overview) form(t *sums) {
 	slices.Sort(v.Makers)
 }
 
-// list fills one page of rows: the gravest verdicts first, then by address.
-// Without a filter it leaves out what was removed and what nothing suggests
-// to be a camera.
 // pageNumber is the page that was asked for; anything but a number is the first.
 func pageNumber(query url.Values) int {
 	number, _ := strconv.Atoi(query.Get("page"))
@@ -189,22 +196,34 @@ func pageNumber(query url.Values) int {
 }
 
 // search begins to look through very many devices and returns what waits for the
-// outcome; nil of few, which list looks through.
-func (v *overview) search(f *filter, query url.Values) (wait func() *ranks) {
+// outcome; nil of few, which list looks through. What it panics with it returns:
+// in a goroutine of its own it would end the agent.
+func (v *overview) search(f *filter, query url.Values) (wait func() (*ranks, error)) {
 	many, unasked, end := v.S.Many, !v.Filter.Any, pageNumber(query)*rowsPerPage
 	if many == nil {
-		return func() *ranks { return nil }
+		return func() (*ranks, error) { return nil, nil }
 	}
 	var found *ranks
+	var failed error
 	var looking sync.WaitGroup
-	looking.Go(func() { found = rank(many, f, unasked, end) })
-	return func() *ranks {
+	looking.Go(func() {
+		defer func() {
+			if why := recover(); why != nil {
+				failed = fmt.Errorf("panic: %v\n%s", why, debug.Stack())
+			}
+		}()
+		found = rank(many, f, unasked, end)
+	})
+	return func() (*ranks, error) {
 		looking.Wait()
-		return found
+		return found, failed
 	}
 }
 
-func (v *overview) list(t *sums, f *filter, query url.Values, many *ranks) {
+// list fills one page of rows: the gravest verdicts first, then by address.
+// Without a filter it leaves out what was removed and what nothing suggests
+// to be a camera.
+func (v *overview) list(t *sums, f *filter, query url.Values, many *ranks) error {
 	unasked := !v.Filter.Any
 	var found []*inventory.Device
 	for _, d := range t.byID {
@@ -221,17 +240,19 @@ func (v *overview) list(t *sums, f *filter, query url.Values, many *ranks) {
 	start := min((number-1)*rowsPerPage, v.Total)
 	end := min(start+rowsPerPage, v.Total)
 	if many != nil {
-		found = many.part(v.S.Many, start, end)
-	} else {
-		found = found[start:end]
-	}
-	for _, d := range found {
-		if v.S.Many != nil {
-			if full, ok := v.device(d.ID); ok {
-				d = &full
-			}
+		err := v.S.Many.Details(many.part(v.S.Many, start, end), func(d *inventory.Device) error {
+			row := v.row(d)
+			row.D.Reasons = nil // they are there for the call only
+			v.Rows = append(v.Rows, row)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		v.Rows = append(v.Rows, v.row(d))
+	} else {
+		for _, d := range found[start:end] {
+			v.Rows = append(v.Rows, v.row(d))
+		}
 	}
 	v.First, v.Last = start+1, end
 	link := func(n int) string {
@@ -250,6 +271,7 @@ func (v *overview) list(t *sums, f *filter, query url.Values, many *ranks) {
 	if end < v.Total {
 		v.Next = link(number + 1)
 	}
+	return nil
 }
 
 // hidden tells what the list leaves out unless it is asked for.

@@ -48,9 +48,10 @@ func (w *encoder) sealed() []byte {
 }
 
 type decoder struct {
-	b    []byte
-	text string // where set, what b is the end of: texts are cut from it
-	err  error
+	b     []byte
+	text  string   // where set, what b is the end of: texts are cut from it
+	words *phrases // where set, texts are taken from there
+	err   error
 }
 
 func (r *decoder) uint() uint64 {
@@ -85,7 +86,10 @@ func (r *decoder) fixed(n int) []byte {
 
 func (r *decoder) string() string {
 	p := r.section()
-	if r.text == "" {
+	switch {
+	case r.words != nil:
+		return r.words.of(p)
+	case r.text == "":
 		return string(p)
 	}
 	end := len(r.text) - len(r.b)

@@ -130,6 +130,16 @@ func decodeShown(i *Inventory, b []byte) (*shown, error) {
 	return show(c), nil
 }
 
+// readShown is decodeShown into something that was used before, with texts that
+// were met before.
+func readShown(i *Inventory, b []byte, into *cold, words *phrases) error {
+	into.reasons, into.contradictions, into.texts = into.reasons[:0], nil, nil
+	return unsealCold(b, func(r *decoder) error {
+		r.words = words
+		return r.conclusions(i, into)
+	}, nil)
+}
+
 // unsealCold has the two parts of what encodeCold wrote read, each readable
 // until its reader returns; items nil: they are left out.
 func unsealCold(b []byte, conclusions, items func(*decoder) error) error {
@@ -196,7 +206,11 @@ func (r *decoder) items(i *Inventory, c *cold) error {
 
 // conclusions reads what the device's evidence adds up to.
 func (r *decoder) conclusions(i *Inventory, c *cold) error {
-	c.reasons = make([]fingerprint.Reason, min(r.count(), 1024))
+	if n := min(r.count(), 1024); n <= cap(c.reasons) && c.reasons != nil {
+		c.reasons = c.reasons[:n]
+	} else {
+		c.reasons = make([]fingerprint.Reason, n)
+	}
 	for n := range c.reasons {
 		if r.count() != 8 {
 			return errDamaged
@@ -242,7 +256,7 @@ func (r *decoder) skipItems() error {
 
 // word reads a text that devices have in common.
 func (r *decoder) word(i *Inventory) string {
-	if r.text != "" {
+	if r.text != "" || r.words != nil {
 		return r.string()
 	}
 	return i.internBytes(r.section())

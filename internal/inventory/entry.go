@@ -317,7 +317,7 @@ func (i *Inventory) toShow(e *entry) *shown {
 	}
 	s, err := decodeShown(i, form)
 	if err != nil {
-		i.log.Error("evidence unreadable: it will be gathered anew", zapDevice(e), zapErr(err))
+		i.unreadable(e.id, err)
 		return show(nil)
 	}
 	return s

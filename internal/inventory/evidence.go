@@ -357,13 +357,17 @@ func (i *Inventory) coldOf(e *entry) *cold {
 	}
 	c, err := i.unpack(e)
 	if err != nil {
-		i.log.Error("evidence unreadable: it will be gathered anew", zapDevice(e), zapErr(err))
+		i.unreadable(e.id, err)
 	}
 	if c != nil {
 		e.hold().cold = c
 		i.warmed(e)
 	}
 	return c
+}
+
+func (i *Inventory) unreadable(device string, err error) {
+	i.log.Error("evidence unreadable: it will be gathered anew", zapDevice(device), zapErr(err))
 }
 
 // unpack decodes what is kept or stored of a device's evidence; nil where there

@@ -443,5 +443,5 @@ func (s *store) failed(what string, err error) {
 	s.health.Problem = problem
 }
 
-func zapDevice(e *entry) zap.Field { return zap.String("device", e.id) }
-func zapErr(err error) zap.Field   { return zap.Error(err) }
+func zapDevice(id string) zap.Field { return zap.String("device", id) }
+func zapErr(err error) zap.Field    { return zap.Error(err) }

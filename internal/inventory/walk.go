@@ -1,9 +1,11 @@
 package inventory
 
 import (
+	"errors"
 	"iter"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"camcensus/fingerprint"
 )
@@ -18,19 +20,43 @@ func (i *Inventory) Changes() uint64 {
 // EachBrief shows every device, oldest first, without Reasons and
 // Contradictions, addresses, MACs and exceptions, until yield returns false:
 // what counting needs, and no allocation. The device is yield's for the call
-// only; yield must not call the inventory.
-func (i *Inventory) EachBrief(yield func(*Device) bool) {
+// only; yield must not call the inventory. Several share the devices out between
+// them: the first has the oldest, all at the same time.
+func (i *Inventory) EachBrief(yield ...func(*Device) bool) {
+	i.shareOut(len(yield), func(part int, some []*entry) {
+		d, yield := &Device{}, yield[part]
+		for _, e := range some {
+			if e.gone {
+				continue
+			}
+			if i.brief(e, d); !yield(d) {
+				return
+			}
+		}
+	})
+}
+
+// shareOut has all devices, as they are at one moment, walked over in so many
+// parts at a time. What a walk panics with, so does shareOut.
+func (i *Inventory) shareOut(parts int, walk func(part int, some []*entry)) {
 	defer i.reading()()
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	d := &Device{}
-	for _, e := range i.order {
-		if e.gone {
-			continue
-		}
-		if i.brief(e, d); !yield(d) {
-			return
-		}
+	if parts == 1 {
+		walk(0, i.order)
+		return
+	}
+	var walks sync.WaitGroup
+	failed := make([]error, parts)
+	for part := range parts {
+		from, to := part*len(i.order)/parts, (part+1)*len(i.order)/parts
+		walks.Go(func() {
+			failed[part] = safely(func() { walk(part, i.order[from:to]) })
+		})
+	}
+	walks.Wait()
+	if err := errors.Join(failed...); err != nil {
+		panic(err)
 	}
 }
 
@@ -65,14 +91,12 @@ func (i *Inventory) Plain(id string) (Device, bool) {
 func (i *Inventory) Address(id string) netip.Addr {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	var w Where
-	if e := i.find(id); e != nil {
-		w.fill(e)
-	}
-	if len(w.IPs) == 0 {
+	e := i.find(id)
+	if e == nil || len(e.bindings) == 0 {
 		return netip.Addr{}
 	}
-	return w.IPs[0]
+	bindings := e.latest()
+	return bindings[max(0, slices.IndexFunc(bindings, func(b binding) bool { return b.live }))].ip()
 }
 
 // All walks over the devices of this moment, oldest first, without Reasons and

@@ -18,20 +18,19 @@ type Where struct {
 
 // EachAt is EachBrief, with the device's addresses. Both are show's for the
 // call only.
-func (i *Inventory) EachAt(show func(*Device, *Where) bool) {
-	defer i.reading()()
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	d, w := &Device{}, &Where{}
-	for _, e := range i.order {
-		if e.gone {
-			continue
+func (i *Inventory) EachAt(show ...func(*Device, *Where) bool) {
+	i.shareOut(len(show), func(part int, some []*entry) {
+		d, w, show := &Device{}, &Where{}, show[part]
+		for _, e := range some {
+			if e.gone {
+				continue
+			}
+			i.brief(e, d)
+			if w.fill(e); !show(d, w) {
+				return
+			}
 		}
-		i.brief(e, d)
-		if w.fill(e); !show(d, w) {
-			return
-		}
-	}
+	})
 }
 
 func (w *Where) fill(e *entry) {
