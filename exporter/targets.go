@@ -3,24 +3,14 @@ package exporter
 import (
 	"bufio"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"net/netip"
 	"strings"
 
-	"camcensus/fingerprint"
 	"camcensus/internal/inventory"
 	"camcensus/internal/policy"
 )
-
-// target is a device as Prometheus HTTP service discovery lists it.
-type target struct {
-	host, id, ip, mac          string
-	class                      fingerprint.Class
-	manufacturer, brand, model string
-	state                      inventory.State
-	location, worst            string
-	verdicts                   []policy.Verdict
-}
 
 // serveDiscovery lists the devices as scrape targets, so that other exporters
 // follow the inventory. Without filters it gives what is present and not
@@ -39,8 +29,12 @@ func (x *Exporter) serveDiscovery(w http.ResponseWriter, r *http.Request) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	before := byte('[')
 	var line []byte
-	for _, t := range x.targets(s, &f) {
-		line = t.append(append(line[:0], before), s)
+	for d, verdict := range x.targets(s, &f) {
+		host := targetHost(d)
+		if host == "" {
+			continue
+		}
+		line = appendTarget(append(line[:0], before), host, d, verdict, s)
 		_, _ = out.Write(line) // the client is gone: nobody is left to tell
 		before = ','
 	}
@@ -51,62 +45,68 @@ func (x *Exporter) serveDiscovery(w http.ResponseWriter, r *http.Request) {
 	_ = out.Flush()
 }
 
-// targets collects what the filter selects and can be addressed. Nothing is
-// written yet: a slow reader must not hold up the inventory.
-func (x *Exporter) targets(s *Snapshot, f *filter) []target {
-	var found []target
+// targets are the devices that the filter selects, with their gravest verdicts.
+// Of very many the ids are collected first, and each is looked up when its turn
+// comes: a slow reader must not hold up the inventory.
+func (x *Exporter) targets(s *Snapshot, f *filter) iter.Seq2[*inventory.Device, string] {
 	worst := make(gravity)
-	unfiltered := len(f.verdicts) == 0
-	add := func(d *inventory.Device, host, ip, mac string) {
-		verdict := tallyVerdicts[worst.of(d)]
-		if host == "" || unfiltered && verdict == policy.Unclassified {
-			return
-		}
-		found = append(found, target{host: host, id: d.ID, ip: ip, mac: mac, class: classLabel(d.Class), manufacturer: d.Manufacturer,
-			brand: d.Brand, model: d.Model, state: d.State, location: d.Annotations.Location, worst: verdict, verdicts: d.Verdicts})
+	wanted := func(d *inventory.Device) (verdict string, ok bool) {
+		verdict = tallyVerdicts[worst.of(d)]
+		return verdict, len(f.verdicts) > 0 || verdict != policy.Unclassified
 	}
-	if s.Many != nil {
-		inAddress := f.inAddress()
-		s.Many.EachAt(func(d *inventory.Device, at *inventory.Where) bool {
-			if f.matchesAt(d, at, inAddress) {
-				ip, mac := at.Texts()
-				add(d, targetHost(at.IPs), ip, mac)
-			}
-			return true
-		})
-		return found
-	}
-	for _, d := range x.cache.of(s).byID {
-		if f.matches(d) {
-			var ips []netip.Addr
-			for _, text := range d.IPs {
-				if ip, err := netip.ParseAddr(text); err == nil {
-					ips = append(ips, ip)
+	return func(yield func(*inventory.Device, string) bool) {
+		if s.Many == nil {
+			for _, d := range x.cache.of(s).byID {
+				if !f.matches(d) {
+					continue
+				}
+				if verdict, ok := wanted(d); ok && !yield(d, verdict) {
+					return
 				}
 			}
-			add(d, targetHost(ips), addressLabel(d), macLabel(d))
+			return
+		}
+		var ids []string
+		f.walk(s.Many, func(d *inventory.Device) {
+			if _, ok := wanted(d); ok {
+				ids = append(ids, d.ID)
+			}
+		})
+		for _, id := range ids {
+			d, ok := s.Many.Plain(id)
+			if !ok {
+				continue // merged or expired meanwhile
+			}
+			if verdict, ok := wanted(&d); ok && !yield(&d, verdict) {
+				return
+			}
 		}
 	}
-	return found
 }
 
 // targetHost prefers the latest IPv4 address; an IPv6 one stands in brackets,
 // as Prometheus wants it.
-func targetHost(ips []netip.Addr) string {
-	for _, ip := range ips {
-		if ip.Is4() {
+func targetHost(d *inventory.Device) string {
+	var first netip.Addr
+	for _, text := range d.IPs {
+		ip, err := netip.ParseAddr(text)
+		switch {
+		case err != nil:
+		case ip.Is4():
 			return ip.String()
+		case !first.IsValid():
+			first = ip
 		}
 	}
-	if len(ips) == 0 {
+	if !first.IsValid() {
 		return ""
 	}
-	return "[" + ips[0].WithZone("").String() + "]"
+	return "[" + first.WithZone("").String() + "]"
 }
 
-// append writes the target as JSON.
-func (t *target) append(b []byte, s *Snapshot) []byte {
-	b = appendJSON(append(b, `{"targets":[`...), t.host)
+// appendTarget appends a device as a target in JSON.
+func appendTarget(b []byte, host string, d *inventory.Device, verdict string, s *Snapshot) []byte {
+	b = appendJSON(append(b, `{"targets":[`...), host)
 	b = append(b, `],"labels":{`...)
 	label := func(name, value string) {
 		if b[len(b)-1] != '{' {
@@ -115,19 +115,19 @@ func (t *target) append(b []byte, s *Snapshot) []byte {
 		b = append(append(append(b, `"__meta_camcensus_`...), name...), '"', ':')
 		b = appendJSON(b, value)
 	}
-	label("device", cleanLabel(t.id))
+	label("device", cleanLabel(d.ID))
 	label("site", cleanLabel(s.Site.Name))
-	label("ip", t.ip)
-	label("mac", t.mac)
-	label("class", string(t.class))
-	label("manufacturer", cleanLabel(t.manufacturer))
-	label("brand", cleanLabel(t.brand))
-	label("model", modelLabel(t.model))
-	label("state", string(t.state))
-	label("location", printable(t.location, maxLocationLabel))
-	label("verdict", t.worst)
-	for i := range t.verdicts {
-		label("verdict_"+labelName(t.verdicts[i].Policy), cleanLabel(t.verdicts[i].Verdict))
+	label("ip", addressLabel(d))
+	label("mac", macLabel(d))
+	label("class", string(classLabel(d.Class)))
+	label("manufacturer", cleanLabel(d.Manufacturer))
+	label("brand", cleanLabel(d.Brand))
+	label("model", modelLabel(d.Model))
+	label("state", string(d.State))
+	label("location", printable(d.Annotations.Location, maxLocationLabel))
+	label("verdict", verdict)
+	for i := range d.Verdicts {
+		label("verdict_"+labelName(d.Verdicts[i].Policy), cleanLabel(d.Verdicts[i].Verdict))
 	}
 	return append(b, '}', '}')
 }
