@@ -205,6 +205,48 @@ func TestWalksShareTheDevicesOut(t *testing.T) {
 	}
 }
 
+// TestABriefDeviceHasNothingOfTheOneBefore: devices of one kind and of several, of
+// which persons said something and of which they did not.
+func TestABriefDeviceHasNothingOfTheOneBefore(t *testing.T) {
+	s := newSite(t, Options{Hostnames: "all"})
+	for k := range 24 {
+		id := s.see(fmt.Sprintf("10.0.0.%d", k+1), fmt.Sprintf("44:19:b6:00:00:%02x", k), ev("mdns", 5353, "hostname", fmt.Sprint("host", k%5))...).Device
+		if k%2 == 0 || k > 12 {
+			s.camera(id, []string{policy.Banned, policy.Clear}[k/4%2])
+		}
+		var err error
+		switch k % 6 {
+		case 1:
+			err = s.Annotate(id, AnnotationPatch{Location: ptr("Lobby"), Note: ptr("n")}, "alice")
+		case 2:
+			_, err = s.Except(id, Exception{Policy: "ca-hikvision-2025", Owner: "a", Reason: "b", Expires: start.AddDate(0, 1, 0), By: "c"})
+		case 3:
+			err = s.Determine(id, &Determination{Manufacturer: "Axis", Basis: "label", By: "bob"}, "bob")
+		case 4:
+			err = s.Remove(id, "sold", "alice")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.clock.pass(time.Minute)
+	}
+	var got []Device
+	s.EachBrief(func(d *Device) bool { got = append(got, *d); return true })
+	for n := range got {
+		want, _ := s.Plain(got[n].ID)
+		want.IPs, want.MACs, want.Exceptions, want.Reasons, want.Contradictions = nil, nil, nil, nil, nil
+		if got[n].Reachability == "" {
+			got[n].Reachability = "ip"
+		}
+		for _, d := range []*Device{&got[n], &want} {
+			d.Hostnames, d.Sources, d.Verdicts = none(d.Hostnames), none(d.Sources), none(d.Verdicts)
+		}
+		if a, b := asJSON(t, &got[n]), asJSON(t, &want); a != b {
+			t.Errorf("in brief\n%s\nit is\n%s", a, b)
+		}
+	}
+}
+
 // TestPhrasesAreBounded: a site where no two devices say the same fills no memory.
 func TestPhrasesAreBounded(t *testing.T) {
 	var p phrases

@@ -24,12 +24,9 @@ func (i *Inventory) Changes() uint64 {
 // them: the first has the oldest, all at the same time.
 func (i *Inventory) EachBrief(yield ...func(*Device) bool) {
 	i.shareOut(len(yield), func(part int, some []*entry) {
-		d, yield := &Device{}, yield[part]
+		b, yield := &briefly{}, yield[part]
 		for _, e := range some {
-			if e.gone {
-				continue
-			}
-			if i.brief(e, d); !yield(d) {
+			if !e.gone && !yield(b.of(i, e)) {
 				return
 			}
 		}
@@ -60,18 +57,34 @@ func (i *Inventory) shareOut(parts int, walk func(part int, some []*entry)) {
 	}
 }
 
-func (i *Inventory) brief(e *entry, d *Device) {
-	c := e.claims
-	*d = Device{
-		ID: e.id, Site: i.opt.Site, Hostnames: e.hostnames, Interface: e.where.iface, Reachability: e.where.reach, SwitchPort: e.where.port,
-		Manufacturer: c.manufacturer, Brand: c.brand, Model: c.model, Firmware: c.firmware,
-		Serial: e.serial, Class: c.class, Certainty: c.certainty, Channels: c.channels, State: e.state, Sources: e.sources,
-		FirstSeen: at(e.first), LastSeen: at(e.last), Returned: at(e.returned), Verdicts: e.verdicts,
+// briefly is a device in brief that one after the other is put into: what the next
+// has in common with the last stays, since each pointer written costs where
+// memory is being collected.
+type briefly struct {
+	Device
+	kin     *kin
+	peopled bool // persons said something of it
+}
+
+func (b *briefly) of(i *Inventory, e *entry) *Device {
+	d := &b.Device
+	p := e.people
+	if e.kin != b.kin || p != nil || b.peopled {
+		c := e.claims
+		d.Site, d.Interface, d.Reachability, d.SwitchPort = i.opt.Site, e.where.iface, e.where.reach, e.where.port
+		d.Manufacturer, d.Brand, d.Model, d.Firmware = c.manufacturer, c.brand, c.model, c.firmware
+		d.Class, d.Certainty, d.Channels = c.class, c.certainty, c.channels
+		d.State, d.Sources, d.Verdicts = e.state, e.sources, e.verdicts
+		d.Determination, d.Annotations, d.Removal = nil, Annotations{}, nil
+		if p != nil {
+			d.Verdicts = i.excepted(e)
+			d.Determination, d.Annotations, d.Removal = p.determination, p.annotations, p.removal
+		}
+		b.kin, b.peopled = e.kin, p != nil
 	}
-	if p := e.people; p != nil {
-		d.Verdicts = i.excepted(e)
-		d.Determination, d.Annotations, d.Removal = p.determination, p.annotations, p.removal
-	}
+	d.ID, d.Hostnames, d.Serial = e.id, e.hostnames, e.serial
+	d.FirstSeen, d.LastSeen, d.Returned = at(e.first), at(e.last), at(e.returned)
+	return d
 }
 
 // Plain is Device without Reasons and Contradictions, which would have to be

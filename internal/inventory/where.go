@@ -20,13 +20,12 @@ type Where struct {
 // call only.
 func (i *Inventory) EachAt(show ...func(*Device, *Where) bool) {
 	i.shareOut(len(show), func(part int, some []*entry) {
-		d, w, show := &Device{}, &Where{}, show[part]
+		b, w, show := &briefly{}, &Where{}, show[part]
 		for _, e := range some {
 			if e.gone {
 				continue
 			}
-			i.brief(e, d)
-			if w.fill(e); !show(d, w) {
+			if w.fill(e); !show(b.of(i, e), w) {
 				return
 			}
 		}
