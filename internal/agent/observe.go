@@ -59,7 +59,9 @@ func (a *Agent) take(s discovery.Sighting) {
 	}
 	a.keeper.divide(seen.Split)
 	a.progress.sighted(seen.Device)
-	a.keeper.keep(seen.Device, rec)
+	if !seen.Waits {
+		a.keeper.keep(seen.Device, rec)
+	}
 	if unasked {
 		a.wire.Learn(s.IP, at)
 		a.assess(seen.Device)
@@ -171,7 +173,7 @@ func (a *Agent) follow(s discovery.Sighting, at net.HardwareAddr, reach string, 
 	if !seen.New {
 		h.askedAt = lastAsked(a.inventory.Evidence(seen.Device), a.now())
 	}
-	a.hosts.offer(h, seen.New || seen.Changed, func(askedAt time.Time) bool {
+	a.hosts.offer(h, seen.New || seen.Changed || seen.Waits, func(askedAt time.Time) bool {
 		return s.Time.Sub(askedAt) >= interval
 	})
 }

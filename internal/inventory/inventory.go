@@ -99,6 +99,7 @@ type Inventory struct {
 	created    time.Time
 	cycle      int
 	cycleStart time.Time
+	waiting    waiting
 	judgedBy   string // by what every device was judged; see RejudgeUnless
 	judging    bool   // whoever opened it keeps every device judged by that
 	overruled  bool   // and has called Rejudge since: by what, it does not say

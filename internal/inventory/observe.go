@@ -35,6 +35,7 @@ type Seen struct {
 	Device  string // its id; "" when the observation named no host
 	New     bool
 	Changed bool       // its evidence or address is new: worth judging again
+	Waits   bool       // something new was said at its address, perhaps by another: it waits for a MAC to be seen there
 	Split   []SplitOff // what was found to be of other devices
 }
 
@@ -61,6 +62,30 @@ func (i *Inventory) Observe(o Observation) Seen {
 	if m, ok := hardwareAddress(o.MAC); ok && !i.shared[macName(m.String())] {
 		ids.mac = m
 	}
+	shown := ids.mac
+	if shown.zero() {
+		i.inheritMAC(&o, &ids)
+		if e := i.mustWait(&o, &ids); e != nil {
+			i.waiting.add(o, ids.mac)
+			return Seen{Device: e.id, Waits: true}
+		}
+	}
+	seen := i.take(o, ids)
+	if !shown.zero() && o.IP.IsValid() {
+		for _, w := range i.waiting.heard(o.IP, shown, o.Time) {
+			w.MAC = o.MAC
+			ids := readIdentities(w.Evidence)
+			ids.mac = shown
+			if then := i.take(w, ids); then.Device == seen.Device {
+				seen.New, seen.Changed, seen.Split = seen.New || then.New, seen.Changed || then.Changed, append(seen.Split, then.Split...)
+			}
+		}
+	}
+	return seen
+}
+
+// take takes in an observation whose MAC, if any, is certain.
+func (i *Inventory) take(o Observation, ids identities) Seen {
 	e, isNew := i.resolve(&o, &ids)
 	if e == nil {
 		return Seen{}
@@ -128,17 +153,26 @@ func (i *Inventory) unbound(e *entry) uint32 {
 }
 
 // takeAddress makes the binding live and ends those of other devices that
-// the address now contradicts. It always returns true, unless it was live.
+// the address now contradicts. It always returns true, unless it was live, or
+// somebody else was seen there since: a kernel's neighbour table tells of
+// minutes ago.
 func (i *Inventory) takeAddress(e *entry, b *binding, o *Observation) bool {
 	if b.live {
 		return false
 	}
+	var ended []*entry
 	for _, other := range i.at(o.IP) {
 		held := other.liveAt(o.IP)
 		if other == e || held == nil || held.mac == b.mac && (e.sibling || other.sibling) {
 			continue
 		}
-		i.release(other, held)
+		if !held.mac.zero() && !b.mac.zero() && held.last > b.last {
+			return false
+		}
+		ended = append(ended, other)
+	}
+	for _, other := range ended {
+		i.release(other, other.liveAt(o.IP))
 	}
 	b.live = true
 	i.addAddress(o.IP, e)
@@ -295,11 +329,11 @@ func set(field *string, value string) bool {
 	return true
 }
 
-// sign counts the observation as a sign of life.
+// sign counts the observation as a sign of life. A goodbye is none, nor is it
+// one of absence: anybody can say it in another's name.
 func (i *Inventory) sign(e *entry, o *Observation) {
 	now := o.Time.UnixNano()
-	if o.Departed {
-		e.missed = max(e.missed, uint8(min(i.opt.MissingAfter-1, 250)))
+	if o.Departed && e.last != 0 {
 		return
 	}
 	if now > e.last {
@@ -311,6 +345,8 @@ func (i *Inventory) sign(e *entry, o *Observation) {
 	}
 	if now >= i.cycleStart.UnixNano() {
 		e.missed = 0
+	} else if e.state == Missing {
+		return // from before the silence ended: the kernel's neighbour table keeps its entries for minutes
 	}
 	i.comeBack(e, o.Time, o.Time, o.Source)
 }
@@ -324,7 +360,7 @@ func (i *Inventory) comeBack(e *entry, seen, now time.Time, evidence string) {
 	from := e.state
 	i.setState(e, Present)
 	if from == Removed {
-		e.seldom().returned = seen.UnixNano()
+		e.seldom().returned, e.missed = seen.UnixNano(), 0
 	}
 	if e.people != nil {
 		e.people.removal = nil

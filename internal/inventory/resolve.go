@@ -26,9 +26,6 @@ func (i *Inventory) resolve(o *Observation, ids *identities) (*entry, bool) {
 		return nil, false
 	}
 	var e *entry
-	if ids.mac.zero() {
-		i.inheritMAC(o, ids)
-	}
 	isNew := false
 	if !ids.mac.zero() {
 		e, isNew = i.resolveMAC(o, ids)
