@@ -21,6 +21,9 @@ const name = "neighbor"
 // seen: the kernel keeps entries of hosts long gone.
 const freshFor = 2 * time.Minute
 
+// sameProof is how far apart two readings may date one proof.
+const sameProof = time.Second
+
 // Settings of discovery.sources.neighbor.
 type Settings struct {
 	discovery.Enabled `yaml:",inline"`
@@ -54,7 +57,21 @@ type Source struct {
 	env      discovery.Env
 	settings Settings
 	health   *discovery.Health
+	proofs   map[place]proof // as the table showed them last
 }
+
+// place is where an entry stands in the table, and proof when its host last
+// proved itself.
+type (
+	place struct {
+		index int
+		ip    netip.Addr
+	}
+	proof struct {
+		mac string
+		at  time.Time
+	}
+)
 
 // entry is one line of the table.
 type entry struct {
@@ -64,17 +81,25 @@ type entry struct {
 	confirmed time.Duration // how long ago the host last proved itself
 }
 
-// Ask reports the hosts that the kernel has heard of lately, and those that
-// the files name.
+// Ask reports the hosts that the kernel has heard of lately, each time they
+// proved themselves once, and those that the files name.
 func (s *Source) Ask(_ context.Context, _ discovery.Round, sink discovery.Sink) error {
 	entries, err := table()
 	if err != nil {
 		s.health.Down("", err, "")
 		return nil
 	}
+	now, proofs := s.env.Now(), make(map[place]proof, len(entries))
 	for _, e := range entries {
+		at, p := place{e.index, e.ip}, proof{string(e.mac), now.Add(-e.confirmed)}
+		if old, ok := s.proofs[at]; ok && old.mac == p.mac && p.at.Sub(old.at) < sameProof {
+			proofs[at] = old
+			continue
+		}
+		proofs[at] = p
 		s.report(e, sink)
 	}
+	s.proofs = proofs
 	if failed := errors.Join(s.readTables(sink)...); failed != nil {
 		s.env.Log.Warn("tables that cannot be read", zap.Error(failed))
 		s.health.Down("", failed, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -138,5 +139,40 @@ func TestANeighbourWasSeenWhenItProvedItself(t *testing.T) {
 		}
 	}); err != nil || seen != 1 {
 		t.Errorf("%d seen, %v", seen, err)
+	}
+}
+
+// TestAnOldProofIsToldOnce: an entry that stays in the table is no new sign of
+// its host, whatever its state.
+func TestAnOldProofIsToldOnce(t *testing.T) {
+	index := veth(t)
+	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	source := opened(t, func() time.Time { return now })
+	set := func(last byte, state int) {
+		t.Helper()
+		if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: index, Family: netlink.FAMILY_V4, State: state,
+			IP: net.IPv4(10, 66, 0, last), HardwareAddr: net.HardwareAddr{2, 1, 1, 1, 1, last}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := func() (seen []netip.Addr) {
+		t.Helper()
+		if err := source.Ask(t.Context(), discovery.Round{}, func(s discovery.Sighting) { seen = append(seen, s.IP) }); err != nil {
+			t.Fatal(err)
+		}
+		return seen
+	}
+	set(9, netlink.NUD_REACHABLE)
+	set(10, netlink.NUD_STALE)
+	if seen := asked(); len(seen) != 2 {
+		t.Errorf("%v seen, want both", seen)
+	}
+	if seen := asked(); len(seen) != 0 {
+		t.Errorf("%v seen again without a new proof", seen)
+	}
+	now = now.Add(time.Minute)
+	set(9, netlink.NUD_REACHABLE)
+	if seen := asked(); !slices.Contains(seen, netip.MustParseAddr("10.66.0.9")) {
+		t.Errorf("%v seen, without the one that proved itself again", seen)
 	}
 }
