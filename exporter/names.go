@@ -82,7 +82,7 @@ var definitions = []definition{
 	{nameExceptionExpiry, "When the exception for the device expires.", []string{"policy", "device"}},
 	{nameDeviceSeriesDropped, "Devices without series of their own because metrics.max_device_series was reached.", nil},
 	{nameNetworkAddresses, "Addresses of the network's last finished sweep by result.", []string{"network", "result"}},
-	{nameNetworkUp, "1 when a sweep of the network finished within two intervals.", []string{"network"}},
+	{nameNetworkUp, "1 when the network has a link and a sweep of it finished within two intervals.", []string{"network"}},
 	{nameNetworkLastSweep, "When the last sweep of the network finished; 0 when none has.", []string{"network"}},
 	{nameInterfaceUp, "1 when the interface is up.", []string{"interface"}},
 	{nameSourceUp, "1 when the source can work on the interface.", []string{"source", "interface"}},

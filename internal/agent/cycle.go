@@ -148,7 +148,7 @@ func (a *Agent) askSources(ctx context.Context, number int) {
 	for _, s := range a.sourceList() {
 		wg.Go(func() {
 			round := discovery.Round{
-				Number: number, Known: known, Covered: a.coverage.add,
+				Number: number, Known: known, Covered: a.swept,
 				Progress: func(done, total int) { a.progress.source(s.name, done, total) },
 			}
 			if err := s.Ask(ctx, round, a.observe); err != nil && ctx.Err() == nil {
@@ -158,6 +158,23 @@ func (a *Agent) askSources(ctx context.Context, number int) {
 		})
 	}
 	wg.Wait()
+}
+
+// swept takes in what a sweep did. Where there is no link nothing was swept,
+// whatever was sent.
+func (a *Agent) swept(c discovery.Coverage) {
+	connected := slices.ContainsFunc(a.wire.Scope().Networks, func(n discovery.Network) bool { return n.Prefix == c.Network && n.Connected })
+	if !connected && c.Answered > 0 {
+		a.coverage.routed(c.Network)
+	}
+	if !a.linkless(c.Network) {
+		a.coverage.add(c)
+	}
+}
+
+// linkless tells whether a network has no link on which to ask it.
+func (a *Agent) linkless(p netip.Prefix) bool {
+	return linkless(a.wire.Scope(), p, a.coverage.onLink(p))
 }
 
 // knownAddrs are the addresses of devices seen before, in connected networks.
@@ -221,16 +238,22 @@ func (a *Agent) forgetHosts() {
 
 // cycleEnd says which networks were really covered. A network in which nobody
 // was asked, or nobody answered although devices are known there, was not: it
-// is us who were blind. Neither was a connected one whose interface changed
-// since the cycle began: its cable may have been out for half of it.
+// is us who were blind. Neither was a connected one that has no link, or whose
+// interface changed since the cycle began: its cable may have been out for half
+// of it.
 func (a *Agent) cycleEnd(number int, begun time.Time) inventory.CycleEnd {
 	end := inventory.CycleEnd{Number: number, Time: a.now(), Asked: a.config().Discovery.IdentifyInterval.D()}
 	for _, c := range a.coverage.covered() {
-		if a.relinked(c.Network, begun) || c.Tried == 0 || c.Answered == 0 && (a.presentIn(c.Network) >= blindFrom || !a.linkUp(c.Network)) {
+		if a.linkless(c.Network) || a.relinked(c.Network, begun) || c.Tried == 0 || c.Answered == 0 && a.presentIn(c.Network) >= blindFrom {
 			end.Blind = append(end.Blind, c.Network)
 			continue
 		}
 		end.Covered = append(end.Covered, c.Network)
+	}
+	for _, n := range a.wire.Scope().Networks {
+		if a.linkless(n.Prefix) {
+			end.Blind = append(end.Blind, n.Prefix)
+		}
 	}
 	end.Blind = append(end.Blind, unasked(a.wire.Scope())...)
 	end.Interfaces = a.hearing()
@@ -303,31 +326,16 @@ func (a *Agent) presentIn(p netip.Prefix) int {
 	return n
 }
 
-// linkUp tells whether the interface of a connected network has a carrier.
-func (a *Agent) linkUp(p netip.Prefix) bool {
-	for _, n := range a.wire.Scope().Networks {
-		if n.Prefix != p || !n.Connected {
-			continue
-		}
-		for _, i := range a.wire.Scope().Interfaces {
-			if i.Name == n.Interface {
-				return i.Running
-			}
-		}
-	}
-	return true
-}
-
 // knowNetworks makes every network of the scope stand in the coverage. Where
 // cycles outlast the interval, the next comes when the last has ended.
 func (a *Agent) knowNetworks() {
-	interval, now := max(a.config().Discovery.Interval.D(), a.last.took()), a.now()
+	interval := max(a.config().Discovery.Interval.D(), a.last.took())
 	for _, n := range a.wire.Scope().Networks {
 		every := interval
 		if !n.Connected {
 			every = max(interval, sweepInterval(a.config()))
 		}
-		a.coverage.know(n.Prefix, every, now)
+		a.coverage.know(n, every)
 	}
 }
 
@@ -341,7 +349,7 @@ func (a *Agent) checkPresence(ctx context.Context) {
 	}
 	since := a.progress.started()
 	for _, n := range a.wire.Scope().Networks {
-		if swept[n.Prefix] || !n.Connected || !n.Prefix.Addr().Is4() {
+		if swept[n.Prefix] || !n.Connected || !n.Prefix.Addr().Is4() || a.linkless(n.Prefix) {
 			continue
 		}
 		a.checkNetwork(ctx, n, since)
@@ -405,12 +413,8 @@ func (a *Agent) answersStill(ctx context.Context, d inventory.Device, ip netip.A
 
 // tellNetworks puts it into the event chain when a network is lost or back.
 func (a *Agent) tellNetworks() {
-	for _, n := range a.coverage.turned(a.now()) {
-		why := "a sweep of it finished"
-		if !n.Up {
-			why = "no sweep of it finished in two intervals"
-		}
-		a.inventory.NetworkEvent(n.Network.String(), n.Up, why)
+	for _, n := range a.coverage.turned(a.wire.Scope(), a.now()) {
+		a.inventory.NetworkEvent(n.Network.String(), n.Back, n.Why)
 	}
 }
 

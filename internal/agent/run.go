@@ -140,6 +140,7 @@ func (a *Agent) awaitChange(ctx context.Context, changed <-chan struct{}) {
 		a.relinks.note(old.Interfaces, scope.Interfaces, a.now())
 		a.log.Info("the interfaces changed", zap.Strings("networks", networkNames(scope)))
 		a.knowNetworks()
+		a.tellNetworks()
 		a.stream.status()
 		return
 	}
@@ -303,15 +304,20 @@ func (a *Agent) uncovered() string {
 	swept := a.coverage.covered()
 	var silent []string
 	for _, n := range a.wire.Scope().Networks {
+		dark := linkless(a.wire.Scope(), n.Prefix, n.Interface)
 		for _, c := range swept {
-			if c.Network == n.Prefix && (c.Answered > 0 || n.Connected && a.linkUp(n.Prefix)) {
+			if c.Network == n.Prefix && (c.Answered > 0 || n.Connected && !dark) {
 				return ""
 			}
 		}
 		if a.presentIn(n.Prefix) > 0 {
 			return ""
 		}
-		silent = append(silent, n.Prefix.String())
+		name := n.Prefix.String()
+		if dark {
+			name += " (no link on " + n.Interface + ")"
+		}
+		silent = append(silent, name)
 	}
 	return "nobody answered in " + strings.Join(silent, ", ") + ": is there a route, and does a firewall let these connections pass?"
 }

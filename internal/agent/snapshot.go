@@ -76,20 +76,12 @@ func (a *Agent) networks(scope *discovery.Scope, now time.Time) []exporter.Netwo
 		iface[n.Prefix] = n.Interface
 	}
 	var out []exporter.Network
-	for _, n := range a.coverage.all(now) {
-		e := exporter.Network{
+	for _, n := range a.coverage.all(scope, now) {
+		out = append(out, exporter.Network{
 			Network: n.Network.String(), Interface: iface[n.Network],
 			Tried: n.Tried, Answered: n.Answered, Excluded: n.Excluded, Unreachable: n.Unreachable, Bogus: n.Bogus,
-			LastSweep: n.Finished, Up: n.Up,
-		}
-		switch {
-		case n.Up:
-		case n.Finished.IsZero():
-			e.Reason = "no sweep of it has finished yet: only devices that speak up by themselves were seen"
-		default:
-			e.Reason = "its last sweep is more than two intervals old"
-		}
-		out = append(out, e)
+			LastSweep: n.Finished, Up: n.Why == "", Reason: n.Why,
+		})
 	}
 	sort.Slice(out, func(i, k int) bool { return out[i].Network < out[k].Network })
 	return out
