@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -91,9 +93,12 @@ func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]ac
 
 	events := c.Command("events", "List the events, oldest first.")
 	device := events.Flag("device", "Of this device only.").String()
-	name := events.Flag("event", "Of this kind only.").String()
+	name := events.Flag("event", "Of this kind only: "+strings.Join(inventory.EventNames, ", ")+".").PlaceHolder("EVENT").Enum(inventory.EventNames...)
 	eventLines := events.Flag("json", "Print them as JSON lines, with all of their evidence and their hashes.").Bool()
 	read(events, func(s streams, inv *inventory.Inventory) error {
+		if err := everKnown(inv, *device); err != nil {
+			return err
+		}
 		q := inventory.EventQuery{Device: *device, Event: *name, Oldest: true, Limit: 1000}
 		if *eventLines {
 			enc := json.NewEncoder(s.out)
@@ -122,21 +127,40 @@ type reader func(cmd *kingpin.CmdClause, do func(s streams, inv *inventory.Inven
 func (f *inventoryFlags) addVerify(c *kingpin.CmdClause, read reader) {
 	verify := c.Command("verify", "Prove that no event was altered, dropped or reordered.")
 	head := verify.Flag("head", "Head of the chain as it was noted earlier.").String()
-	seq := verify.Flag("seq", "Number of events at that time.").Int64()
+	seq := verify.Flag("seq", "Number of events at that time.").String()
 	read(verify, func(s streams, inv *inventory.Inventory) error {
-		if (*head == "") != (*seq == 0) {
-			return usageError{errors.New("--head and --seq go together")}
-		}
-		v, err := inv.Verify(context.Background(), *head, *seq)
+		at, err := earlierHead(*head, *seq)
 		if err != nil {
 			return err
 		}
-		if !v.OK() {
-			return fmt.Errorf("the inventory does not hold:\n%s", strings.Join(v.Faults, "\n"))
+		v, err := inv.Verify(context.Background(), *head, at)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(s.out, "all %d events are whole and in order; head %s\n", v.Length, v.Head)
-		return nil
+		return showVerification(s.out, v)
 	})
+}
+
+// headDigits is an earlier head: all 64 digits, or the first 12 or more of them,
+// as the metrics show them.
+var headDigits = regexp.MustCompile(`^[0-9A-Fa-f]{12,64}$`)
+
+// earlierHead checks --head and --seq; it returns the number of the event, 0
+// without.
+func earlierHead(head, seq string) (int64, error) {
+	switch {
+	case head == "" && seq == "":
+		return 0, nil
+	case head == "" || seq == "":
+		return 0, usageError{errors.New("--head and --seq go together")}
+	case !headDigits.MatchString(head):
+		return 0, usageError{fmt.Errorf("--head %s is no head of a chain: it needs its 64 hexadecimal digits, or at least the first 12", shown(head))}
+	}
+	at, err := strconv.ParseInt(seq, 10, 64)
+	if err != nil || at < 1 {
+		return 0, usageError{fmt.Errorf("--seq %s is no number of events: it needs a whole number such as 146", shown(seq))}
+	}
+	return at, nil
 }
 
 func listDevices(w io.Writer, format string, devices []inventory.Device) error {
@@ -161,7 +185,7 @@ func listDevices(w io.Writer, format string, devices []inventory.Device) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tVERDICT\tSTATE\tCLASS\tMANUFACTURER\tBRAND\tMODEL\tIP\tFIRST SEEN\tLAST SEEN")
 	for _, d := range devices {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, worst(d).Verdict, d.State, d.Class,
+		row(t, d.ID, worst(d).Verdict, string(d.State), string(d.Class),
 			dash(d.Manufacturer), dash(d.Brand), dash(d.Model), dash(address(d)), stamp(d.FirstSeen), stamp(d.LastSeen))
 	}
 	return t.Flush()
@@ -183,49 +207,81 @@ var wordless = map[string]string{
 func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) error {
 	d, ok := inv.Device(id)
 	if !ok {
-		return fmt.Errorf("%s: %w (camcensus inventory list shows the ids)", id, inventory.ErrNoDevice)
+		return noDevice(id)
 	}
 	if asJSON {
 		return printJSON(w, d)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s, %s", d.ID, d.Class, d.State)
+	say := func(format string, texts ...string) {
+		words := make([]any, len(texts))
+		for n, text := range texts {
+			words[n] = shown(text)
+		}
+		fmt.Fprintf(&b, format, words...)
+	}
+	say("%s: %s, %s", d.ID, string(d.Class), string(d.State))
 	if d.Manufacturer != "" {
-		fmt.Fprintf(&b, ", made by %s", d.Manufacturer)
+		say(", made by %s", d.Manufacturer)
 	}
 	if d.Brand != "" && d.Brand != d.Manufacturer {
-		fmt.Fprintf(&b, ", sold as %s", d.Brand)
+		say(", sold as %s", d.Brand)
 	}
-	fmt.Fprintf(&b, "\nmodel %s, firmware %s, serial %s\naddress %s, MAC %s, first seen %s, last seen %s\n",
+	say("\nmodel %s, firmware %s, serial %s\naddress %s, MAC %s, first seen %s, last seen %s\n",
 		dash(d.Model), dash(d.Firmware), dash(d.Serial), dash(reached(d, d.IPs)), dash(strings.Join(d.MACs, " ")), stamp(d.FirstSeen), stamp(d.LastSeen))
-	if det := d.Determination; det != nil {
-		fmt.Fprintf(&b, "determined by %s on %s (%s): made by %s. %s\n", det.By, det.Date.Format(time.DateOnly), det.Basis, det.Manufacturer, det.Note)
-	}
+	sayWhatPeopleSaid(say, &d)
 	for _, v := range d.Verdicts {
-		fmt.Fprintf(&b, "\n%s: %s\n  %s\n", v.Policy, v.Verdict, cmp.Or(v.Text, wordless[v.Verdict], "The words of this finding are not kept, since they may name a person."))
+		excepted := ""
+		if v.Excepted {
+			excepted = ", excepted"
+		}
+		say("\n%s: %s%s\n  %s\n", v.Policy, v.Verdict, excepted, cmp.Or(v.Text, wordless[v.Verdict], "The words of this finding are not kept, since they may name a person."))
 	}
-	b.WriteString("\nwhat was seen, and what it means\n")
+	say("\nwhat was seen, and what it means\n")
 	for _, r := range d.Reasons {
-		fmt.Fprintf(&b, "  - %s  [%s, %s, rule %s]\n", r.Text, r.Grade, r.Group, r.Rule)
+		say("  - %s  [%s, %s, rule %s]\n", r.Text, string(r.Grade), string(r.Group), r.Rule)
 	}
 	if len(d.Reasons) == 0 {
-		b.WriteString("  - nothing that tells who made it\n")
+		say("  - nothing that tells who made it\n")
 	}
 	for _, c := range d.Contradictions {
-		fmt.Fprintf(&b, "contradiction: %s\n", c)
+		say("contradiction: %s\n", c)
 	}
 	for _, m := range inv.Merges(d.ID) {
-		fmt.Fprintf(&b, "%s was merged into it on %s (undo: camcensus inventory split %s --reason ...)\n", m.Gone, stamp(m.Time), m.Gone)
+		say("%s was merged into it on %s (undo: camcensus inventory split %s --reason ...)\n", m.Gone, stamp(m.Time), m.Gone)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// sayWhatPeopleSaid tells what only persons know of a device.
+func sayWhatPeopleSaid(say func(format string, texts ...string), d *inventory.Device) {
+	if det := d.Determination; det != nil {
+		say("determined by %s on %s (%s): made by %s. %s\n", det.By, det.Date.Format(time.DateOnly), det.Basis, det.Manufacturer, det.Note)
+	}
+	for _, note := range [][2]string{
+		{"location", d.Annotations.Location}, {"owner", d.Annotations.Owner}, {"acquired", d.Annotations.Acquired}, {"note", d.Annotations.Note},
+	} {
+		if note[1] != "" {
+			say("%s: %s\n", note[0], note[1])
+		}
+	}
+	for _, x := range d.Exceptions {
+		say("excepted under %s until %s, granted by %s, owner %s: %s  [%s]\n", x.Policy, stamp(x.Expires), x.By, x.Owner, x.Reason, x.ID)
+	}
+	if r := d.Removal; r != nil {
+		say("removed on %s by %s: %s\n", stamp(r.Time), r.By, r.Reason)
+	}
+	if !d.Returned.IsZero() {
+		say("returned after its removal on %s\n", stamp(d.Returned))
+	}
 }
 
 // showRecords prints the kept records of a device, one JSON object a line.
 func showRecords(w io.Writer, inv *inventory.Inventory, id string) error {
 	d, ok := inv.Device(id)
 	if !ok {
-		return fmt.Errorf("%s: %w", id, inventory.ErrNoDevice)
+		return noDevice(id)
 	}
 	records, err := inv.Records(context.Background(), d.ID)
 	if err != nil {
@@ -241,6 +297,23 @@ func showRecords(w io.Writer, inv *inventory.Inventory, id string) error {
 	return nil
 }
 
+// everKnown refuses the id of a device that neither is there nor has left an
+// event; "" asks for no device.
+func everKnown(inv *inventory.Inventory, id string) error {
+	if _, ok := inv.Device(id); ok || id == "" {
+		return nil
+	}
+	events, _, err := inv.Events(context.Background(), inventory.EventQuery{Device: id, Limit: 1})
+	if err == nil && len(events) == 0 {
+		err = noDevice(id)
+	}
+	return err
+}
+
+func noDevice(id string) error {
+	return fmt.Errorf("%s: %w (camcensus inventory list shows the ids)", shown(id), inventory.ErrNoDevice)
+}
+
 // maxEvidenceShown is how much of an event's evidence the table shows, in
 // characters.
 const maxEvidenceShown = 60
@@ -249,8 +322,8 @@ func listEvents(w io.Writer, inv *inventory.Inventory, q inventory.EventQuery) e
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "SEQ\tTIME\tDEVICE\tEVENT\tFROM\tTO\tBY\tEVIDENCE")
 	err := eachEvent(inv, q, func(e *inventory.Event) error {
-		_, err := fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Seq, stamp(e.Time), e.Device, e.Event, dash(e.From), dash(e.To), dash(e.By), dash(beginOf(e.Evidence)))
-		return err
+		row(t, strconv.FormatInt(e.Seq, 10), stamp(e.Time), e.Device, e.Event, dash(e.From), dash(e.To), dash(e.By), dash(beginOf(e.Evidence)))
+		return nil
 	})
 	return errors.Join(err, t.Flush())
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -29,7 +31,9 @@ type edit struct {
 	body         any
 	local        func(inv *inventory.Inventory, by string) error
 	// sound is what the running agent checks of the edit; may be nil.
-	sound func(j *agent.Judge) error
+	sound func(inv *inventory.Inventory, j *agent.Judge) error
+	// judges are the devices that the edit has judged anew.
+	judges []string
 }
 
 // apply sends the edit to the running agent, or makes it on the store when no
@@ -54,14 +58,50 @@ func (f *inventoryFlags) apply(ctx context.Context, s streams, e edit) error {
 		}
 		return told(s, err)
 	}
-	inv, err := inventory.Open(ctx, inventory.Options{Dir: dir, Log: zap.NewNop(), Judge: f.judge(dir)})
+	c, j, misled := f.configured(dir)
+	inv, err := inventory.Open(ctx, f.editing(dir, c, j))
 	switch {
 	case errors.Is(err, inventory.ErrLocked):
 		err = f.throughAgent(ctx, s, dir, e)
 	case err == nil:
-		err = errors.Join(f.alone(inv, dir, e, by), inv.Close())
+		if err = misled; err == nil || !e.configured() && f.configFile == "" {
+			err = f.alone(inv, j, e, by)
+		}
+		err = kept(file, err, inv.Close())
 	}
 	return told(s, err)
+}
+
+// configured: the edit needs lists or rules.
+func (e *edit) configured() bool { return e.sound != nil || e.judges != nil }
+
+// editing is how the store is opened for an edit without a running agent. Where
+// nobody told what names may be stored, those that are stay.
+func (f *inventoryFlags) editing(dir string, c config.Config, j *agent.Judge) inventory.Options {
+	o := inventory.Options{Dir: dir, Site: c.Site.Name, Hostnames: string(c.Inventory.Hostnames), Log: zap.NewNop()}
+	if f.configFile == "" {
+		o.Hostnames = string(config.HostnamesAll)
+	}
+	if j != nil {
+		o.Judge = func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+			return j.AssessDevice(d, ev, time.Now())
+		}
+	}
+	return o
+}
+
+// kept says what became of an edit: nobody goes on from memory, so that what is
+// not on disk when the store is closed is lost.
+func kept(file string, edited, closed error) error {
+	switch {
+	case errors.Is(edited, inventory.ErrDeferred) && closed == nil: // it was written after all
+		return nil
+	case errors.Is(edited, inventory.ErrDeferred):
+		return fmt.Errorf("%s cannot be written: %w: the edit was NOT kept: make room on the disk, or make it writable, and make the edit again", file, closed)
+	case edited == nil && closed != nil:
+		return fmt.Errorf("%s cannot be written any more: %w: the edit is kept, what follows from it is judged when the agent starts", file, closed)
+	}
+	return errors.Join(edited, closed)
 }
 
 // throughAgent lets the running agent make the edit: it sees by itself who asks.
@@ -92,25 +132,62 @@ func mayWrite(file string) bool {
 }
 
 // alone makes the edit on the store, checked as the running agent would.
-func (f *inventoryFlags) alone(inv *inventory.Inventory, dir string, e edit, by string) error {
-	if _, j, err := f.configured(dir); err == nil && e.sound != nil {
-		if err := e.sound(j); err != nil {
+func (f *inventoryFlags) alone(inv *inventory.Inventory, j *agent.Judge, e edit, by string) error {
+	if e.judges != nil {
+		if err := f.judgedAlike(inv, j, e.judges); err != nil {
+			return err
+		}
+	}
+	if e.sound != nil {
+		if err := e.sound(inv, j); err != nil {
 			return err
 		}
 	}
 	return e.local(inv, by)
 }
 
-// judge re-judges a device after an edit without a running agent; nil when
-// the configuration cannot be read, then the agent does so at its next start.
-func (f *inventoryFlags) judge(dir string) inventory.Judge {
-	_, j, err := f.configured(dir)
-	if err != nil {
+// judgedAlike refuses to judge devices anew without a list that the inventory is
+// judged by, or, where no configuration is named, without a rule that named one
+// of them: their verdicts would fall by nothing but an oversight.
+func (f *inventoryFlags) judgedAlike(inv *inventory.Inventory, j *agent.Judge, ids []string) error {
+	where, remedy := "the default configuration", "name the agent's configuration with --config.file"
+	if f.configFile != "" {
+		where, remedy = f.configFile, "name the configuration that has them with --config.file"
+	}
+	lists := listsOf(inv)
+	lacking := slices.DeleteFunc(slices.Clone(lists), func(name string) bool { return j.Active(name) == nil })
+	if len(lacking) > 0 {
+		return usageError{fmt.Errorf("the inventory is judged by %s, but %s lacks %s, and this edit judges the device anew: nothing was changed; %s, or start the agent and make the edit then",
+			strings.Join(lists, ", "), where, strings.Join(lacking, ", "), remedy)}
+	}
+	if f.configFile != "" {
 		return nil
 	}
-	return func(d inventory.Device, ev []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
-		return j.AssessDevice(d, ev, time.Now())
+	for _, id := range ids {
+		d, _ := inv.Device(id) // one that is not there names no rule
+		for _, r := range d.Reasons {
+			if r.Group != fingerprint.GroupAddress && !j.Knows(r.Rule) { // an address speaks by the registry
+				return usageError{fmt.Errorf("%s was named with the rule %s, but %s lacks it, and this edit judges the device anew: nothing was changed; %s, or start the agent and make the edit then",
+					d.ID, shown(r.Rule), where, remedy)}
+			}
+		}
 	}
+	return nil
+}
+
+// listsOf are the lists that the inventory is judged by.
+func listsOf(inv *inventory.Inventory) []string {
+	var names []string
+	inv.EachBrief(func(d *inventory.Device) bool {
+		for _, v := range d.Verdicts {
+			if !slices.Contains(names, v.Policy) {
+				names = append(names, v.Policy)
+			}
+		}
+		return true
+	})
+	slices.Sort(names)
+	return names
 }
 
 // config is the file's, else the defaults.
@@ -149,7 +226,7 @@ func (f *inventoryFlags) addEditing(c *kingpin.CmdClause, commands map[string]ac
 			return f.apply(ctx, s, e)
 		}
 	}
-	addExcept(c, add)
+	f.addExcept(c, add)
 	addRemove(c, add)
 	addMerge(c, add)
 	addAnnotate(c, add)
@@ -160,7 +237,7 @@ type adder func(cmd *kingpin.CmdClause, make func(id string) (edit, error))
 
 func devicePath(id, rest string) string { return "/api/v1/devices/" + id + "/" + rest }
 
-func addExcept(c *kingpin.CmdClause, add adder) {
+func (f *inventoryFlags) addExcept(c *kingpin.CmdClause, add adder) {
 	except := c.Command("except", "Grant a written, owned, expiring permission for one device under one policy.")
 	pol := except.Flag("policy", "Policy it is granted under.").Required().String()
 	owner := except.Flag("owner", "Who answers for it.").Required().String()
@@ -173,19 +250,24 @@ func addExcept(c *kingpin.CmdClause, add adder) {
 		}
 		x := inventory.Exception{Policy: *pol, Owner: *owner, Reason: *reason, Expires: until}
 		body := map[string]string{"policy": *pol, "owner": *owner, "reason": *reason, "expires": until.Format(time.RFC3339)}
-		return edit{http.MethodPost, devicePath(id, "exceptions"), body, func(inv *inventory.Inventory, by string) error {
+		return edit{method: http.MethodPost, path: devicePath(id, "exceptions"), body: body, local: func(inv *inventory.Inventory, by string) error {
 			x.By = by
 			_, err := inv.Except(id, x)
 			return err
-		}, func(j *agent.Judge) error { return j.Active(*pol) }}, nil
+		}, sound: func(inv *inventory.Inventory, j *agent.Judge) error {
+			if f.configFile == "" && slices.Contains(listsOf(inv), *pol) {
+				return nil
+			}
+			return j.Active(*pol)
+		}}, nil
 	})
 
 	unexcept := c.Command("unexcept", "Withdraw an exception.")
 	which := unexcept.Flag("exception", "Id of the exception, or the policy it is under.").Required().String()
 	add(unexcept, func(id string) (edit, error) {
-		return edit{http.MethodDelete, devicePath(id, "exceptions/"+url.PathEscape(*which)), nil, func(inv *inventory.Inventory, by string) error {
+		return edit{method: http.MethodDelete, path: devicePath(id, "exceptions/"+url.PathEscape(*which)), local: func(inv *inventory.Inventory, by string) error {
 			return inv.Unexcept(id, *which, by)
-		}, nil}, nil
+		}}, nil
 	})
 }
 
@@ -193,9 +275,10 @@ func addRemove(c *kingpin.CmdClause, add adder) {
 	remove := c.Command("remove", "Note that a device was taken away.")
 	reason := remove.Flag("reason", "Why, and where to.").Required().String()
 	add(remove, func(id string) (edit, error) {
-		return edit{http.MethodPost, devicePath(id, "removal"), map[string]string{"reason": *reason}, func(inv *inventory.Inventory, by string) error {
+		body := map[string]string{"reason": *reason}
+		return edit{method: http.MethodPost, path: devicePath(id, "removal"), body: body, local: func(inv *inventory.Inventory, by string) error {
 			return inv.Remove(id, *reason, by)
-		}, nil}, nil
+		}}, nil
 	})
 }
 
@@ -204,18 +287,20 @@ func addMerge(c *kingpin.CmdClause, add adder) {
 	with := merge.Flag("with", "The other id.").Required().String()
 	why := merge.Flag("reason", "Why.").Required().String()
 	add(merge, func(id string) (edit, error) {
-		return edit{http.MethodPost, devicePath(id, "merge"), map[string]string{"with": *with, "reason": *why}, func(inv *inventory.Inventory, by string) error {
+		body := map[string]string{"with": *with, "reason": *why}
+		return edit{method: http.MethodPost, path: devicePath(id, "merge"), body: body, local: func(inv *inventory.Inventory, by string) error {
 			_, err := inv.Merge(id, *with, *why, by)
 			return err
-		}, nil}, nil
+		}, judges: []string{id, *with}}, nil
 	})
 
 	split := c.Command("split", "Undo a merge: name the id that was merged away, as show and events tell it. The two are not merged again by themselves.")
 	reason := split.Flag("reason", "Why.").Required().String()
 	add(split, func(id string) (edit, error) {
-		return edit{http.MethodPost, devicePath(id, "split"), map[string]string{"reason": *reason}, func(inv *inventory.Inventory, by string) error {
+		body := map[string]string{"reason": *reason}
+		return edit{method: http.MethodPost, path: devicePath(id, "split"), body: body, local: func(inv *inventory.Inventory, by string) error {
 			return inv.Split(id, *reason, by)
-		}, nil}, nil
+		}, judges: []string{id}}, nil
 	})
 }
 
@@ -235,9 +320,13 @@ func addAnnotate(c *kingpin.CmdClause, add adder) {
 		change := inventory.AnnotationPatch{
 			Location: notes["location"].text, Owner: notes["owner"].text, Acquired: notes["acquired"].text, Note: notes["note"].text,
 		}
-		return edit{http.MethodPatch, devicePath(id, "annotations"), given(notes), func(inv *inventory.Inventory, by string) error {
+		e := edit{method: http.MethodPatch, path: devicePath(id, "annotations"), body: given(notes), local: func(inv *inventory.Inventory, by string) error {
 			return inv.Annotate(id, change, by)
-		}, nil}, nil
+		}}
+		if change.Acquired != nil {
+			e.judges = []string{id}
+		}
+		return e, nil
 	})
 }
 
@@ -272,9 +361,9 @@ func addDetermine(c *kingpin.CmdClause, add adder) {
 	withdraw := determine.Flag("withdraw", "Withdraw the finding.").Bool()
 	add(determine, func(id string) (edit, error) {
 		if *withdraw {
-			return edit{http.MethodDelete, devicePath(id, "determination"), nil, func(inv *inventory.Inventory, by string) error {
+			return edit{method: http.MethodDelete, path: devicePath(id, "determination"), local: func(inv *inventory.Inventory, by string) error {
 				return inv.Determine(id, nil, by)
-			}, nil}, nil
+			}, judges: []string{id}}, nil
 		}
 		if *maker == "" || *basis == "" {
 			return edit{}, usageError{errors.New("determine needs --manufacturer and --basis, or --withdraw")}
@@ -288,12 +377,12 @@ func addDetermine(c *kingpin.CmdClause, add adder) {
 		}
 		d := inventory.Determination{Manufacturer: *maker, Basis: *basis, Date: on, Note: *note}
 		body := map[string]string{"manufacturer": *maker, "basis": *basis, "date": on.Format(time.RFC3339), "note": *note}
-		return edit{http.MethodPost, devicePath(id, "determination"), body, func(inv *inventory.Inventory, by string) error {
+		return edit{method: http.MethodPost, path: devicePath(id, "determination"), body: body, local: func(inv *inventory.Inventory, by string) error {
 			d.By = by
 			return inv.Determine(id, &d, by)
-		}, func(j *agent.Judge) (err error) {
+		}, sound: func(_ *inventory.Inventory, j *agent.Judge) (err error) {
 			d.Manufacturer, err = j.Finding(d.Manufacturer)
 			return err
-		}}, nil
+		}, judges: []string{id}}, nil
 	})
 }

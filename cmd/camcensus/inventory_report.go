@@ -161,6 +161,10 @@ var diffWords = map[string][2][4]string{
 }
 
 func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
+	if d.Blank() { // not even a nought
+		_, err := fmt.Fprintf(w, "%s .. %s%s %s\n", stamp(d.From), stamp(d.To), inventory.Colon(lang), d.Unknown(lang))
+		return err
+	}
 	one, several := diffWords[lang][0], diffWords[lang][1]
 	var sums []string
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
@@ -175,16 +179,20 @@ func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
 			for _, e := range inventory.EventNames {
 				switch n := c.Counts[e]; {
 				case n > 1:
-					names = append(names, fmt.Sprintf("%s (%d×)", inventory.Word(lang, e), n))
+					names = append(names, fmt.Sprintf("%s (%d×)", inventory.EventWord(lang, e), n))
 				case n == 1:
-					names = append(names, inventory.Word(lang, e))
+					names = append(names, inventory.EventWord(lang, e))
 				}
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one[i], c.Device, dash(c.Manufacturer), dash(c.Model), dash(c.IP),
-				dash(c.Location), strings.Join(names, ", "))
+			row(t, one[i], c.Device, dash(c.Manufacturer), dash(c.Model), dash(c.IP), dash(c.Location), strings.Join(names, ", "))
 		}
 	}
 	fmt.Fprintf(t, "%s .. %s%s %s\n", stamp(d.From), stamp(d.To), inventory.Colon(lang), strings.Join(sums, ", "))
+	for _, note := range []string{d.Also(lang), d.Unknown(lang)} {
+		if note != "" {
+			fmt.Fprintln(t, note)
+		}
+	}
 	return t.Flush()
 }
 

@@ -6,9 +6,11 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"camcensus/exporter"
 	"camcensus/internal/inventory"
@@ -74,8 +76,8 @@ func printTable(w io.Writer, s *exporter.Snapshot, colour bool) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "VERDICT\tCLASS\tMANUFACTURER\tBRAND\tMODEL\tIP\tMAC\tSOURCES")
 	for _, d := range devices {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", paint(worst(d).Verdict, colour), d.Class,
-			dash(d.Manufacturer), dash(d.Brand), dash(d.Model), dash(address(d)), dash(strings.Join(d.MACs, ",")), strings.Join(d.Sources, ","))
+		fmt.Fprintf(t, "%s\t", paint(worst(d).Verdict, colour))
+		row(t, string(d.Class), dash(d.Manufacturer), dash(d.Brand), dash(d.Model), dash(address(d)), dash(strings.Join(d.MACs, ",")), strings.Join(d.Sources, ","))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -114,6 +116,35 @@ func reached(d inventory.Device, ips []string) string {
 	}
 	return a
 }
+
+// row writes one row of a table: what devices and persons wrote stays in its
+// cell. What goes wrong, the table's Flush tells.
+func row(t *tabwriter.Writer, cells ...string) {
+	for n := range cells {
+		cells[n] = shown(cells[n])
+	}
+	fmt.Fprintln(t, strings.Join(cells, "\t"))
+}
+
+// shown is a text as a terminal may have it: whatever ends a line, moves the
+// cursor or turns the writing round stands there as \n, \x1b, \u202e.
+func shown(text string) string {
+	text = strings.ToValidUTF8(text, string(unicode.ReplacementChar))
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool { return !unicode.IsGraphic(r) }
 
 func dash(s string) string {
 	if s == "" {

@@ -55,3 +55,9 @@ func slips(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Knows tells whether it has the rule of that id.
+func (j *Judge) Knows(rule string) bool {
+	_, ok := j.rules.Explain(rule)
+	return ok
+}

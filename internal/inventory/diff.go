@@ -18,6 +18,35 @@ type Diff struct {
 	Gone     []Change  `json:"gone"`
 	Returned []Change  `json:"returned"`
 	Changed  []Change  `json:"changed"`
+	// Began is when the inventory did: nothing is known before.
+	Began time.Time `json:"began"`
+	// NewReturned is how many of the new were away in the period and came back.
+	NewReturned int `json:"new_returned"`
+}
+
+// Blank tells that the inventory began when the period was over.
+func (d *Diff) Blank() bool { return !d.Began.Before(d.To) }
+
+// Unknown says in a language, en or fr, of what part of the period nothing is
+// known, since there was no inventory; "" where that is none.
+func (d *Diff) Unknown(lang string) string {
+	on := moment(d.Began)
+	switch {
+	case d.Blank():
+		return Phrase(lang, "The inventory began on "+on+", after this period: nothing is known of it.")
+	case !d.From.IsZero() && d.From.Before(d.Began):
+		return Phrase(lang, "The inventory began on "+on+": nothing is known of the time before.")
+	}
+	return ""
+}
+
+// Also says in a language, en or fr, how many of the new returned as well, since
+// a device stands in one list only; "" where none did.
+func (d *Diff) Also(lang string) string {
+	if d.NewReturned == 0 {
+		return ""
+	}
+	return Phrase(lang, fmt.Sprintf("Of the new, so many were away in the period and returned: %d. Each device stands in one list only.", d.NewReturned))
 }
 
 // Change is one device's part in a Diff.
@@ -61,6 +90,11 @@ func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Di
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
+	began, err := i.began(ctx)
+	if err != nil {
+		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
+	}
+	d := &Diff{From: from, To: to, Began: began}
 	var fresh, gone, back, changed []*part
 	for id, p := range by {
 		switch {
@@ -69,6 +103,9 @@ func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Di
 			gone = append(gone, p)
 		case p.fresh:
 			fresh = append(fresh, p)
+			if p.back {
+				d.NewReturned++
+			}
 		case p.back:
 			back = append(back, p)
 		default:
@@ -93,7 +130,36 @@ func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Di
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
-	return &Diff{From: from, To: to, New: i.changesOf(fresh), Gone: i.changesOf(gone), Returned: i.changesOf(back), Changed: i.changesOf(changed)}, sums, nil
+	d.New, d.Gone, d.Returned, d.Changed = i.changesOf(fresh), i.changesOf(gone), i.changesOf(back), i.changesOf(changed)
+	return d, sums, nil
+}
+
+// began is when the inventory did: its file was made, or, where that is a newer
+// one than what is in it, the first of its devices and events.
+func (i *Inventory) began(ctx context.Context) (time.Time, error) {
+	i.mu.RLock()
+	began := i.created
+	for _, e := range i.order {
+		if !e.gone && e.first != 0 && e.first < began.UnixNano() {
+			began = at(e.first)
+		}
+	}
+	if i.store == nil && len(i.chain.kept) > 0 && i.chain.kept[0].Time.Before(began) {
+		began = i.chain.kept[0].Time
+	}
+	i.mu.RUnlock()
+	if i.store == nil {
+		return began, nil
+	}
+	err := each(ctx, i.store.read, "SELECT time FROM events ORDER BY seq LIMIT 1", func(r *sql.Rows) error {
+		var first int64
+		err := r.Scan(&first)
+		if first < began.UnixNano() {
+			began = at(first)
+		}
+		return err
+	})
+	return began, err
 }
 
 // part is one device's part in a period.

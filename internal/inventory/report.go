@@ -120,12 +120,12 @@ func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOpti
 	if v.Lang != "fr" {
 		v.Lang = "en"
 	}
-	if v.Whole {
-		v.From = i.Created()
-	}
 	var err error
 	if v.Diff, v.Sums, err = i.diff(ctx, o.From, o.To, maxChangesListed); err != nil {
 		return err
+	}
+	if v.Whole {
+		v.From = v.Diff.Began
 	}
 	i.tally(v, o)
 	v.ChainLength, v.ChainHead = i.Chain()
@@ -249,7 +249,7 @@ func worst(verdicts []policy.Verdict) int {
 
 func (v *reportView) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": v.word, "day": v.day, "time": v.moment, "verdict": v.verdict, "join": strings.Join, "meaning": v.meaning,
+		"t": v.word, "day": v.day, "time": moment, "verdict": v.verdict, "join": strings.Join, "meaning": v.meaning,
 		"reason":        func(r fingerprint.Reason) string { r.Value = clip(r.Value, 120); return r.In(v.Lang) },
 		"contradiction": func(text string) string { return fingerprint.Contradiction(text, v.Lang) },
 		"in":            func(w policy.Words) string { return w.In(v.Lang) }, "flags": func(d *Device) []policy.Verdict {
@@ -295,7 +295,7 @@ func (v *reportView) told(c Change) []string {
 		if slices.ContainsFunc(c.Events[n+1:], func(o Event) bool { return o.Event == e.Event }) {
 			continue // the latest tells
 		}
-		line := v.day(e.Time) + " " + v.word(e.Event)
+		line := v.day(e.Time) + " " + EventWord(v.Lang, e.Event)
 		if times := c.Counts[e.Event]; times > 1 {
 			line += fmt.Sprintf(" (%d×)", times)
 		}

@@ -105,6 +105,14 @@ func Word(lang, name string) string {
 	return v.word(name)
 }
 
+// EventWord says in a language, en or fr, what happened in an event of that name.
+func EventWord(lang, name string) string {
+	if w := wordsOnce()["event."+name][lang]; w != "" { // a word that is a heading elsewhere
+		return w
+	}
+	return Word(lang, name)
+}
+
 // word returns a word in the report's language; a word it lacks stands as it
 // is.
 func (v *reportView) word(name any) string {
@@ -122,7 +130,7 @@ func (v *reportView) day(t time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
-func (v *reportView) moment(t time.Time) string {
+func moment(t time.Time) string {
 	if t.IsZero() {
 		return "–"
 	}
