@@ -110,9 +110,40 @@ func followsChanges(t *testing.T, a *Agent) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Logf("followed after %v", time.Since(begun).Round(time.Millisecond))
+	pulledCable(t, a)
 	end()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// pulledCable: while the agent runs, its network is lost with the link and back
+// with it.
+func pulledCable(t *testing.T, a *Agent) {
+	swept := time.Now()
+	a.swept(discovery.Coverage{Network: netip.MustParsePrefix("10.66.0.0/24"), Tried: 253, Answered: 19, Finished: swept})
+	a.tellNetworks()
+	other, err := netlink.LinkByName("cam0p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		set           func(netlink.Link) error
+		event, reason string
+	}{{netlink.LinkSetDown, "network_lost", "no link on cam0"}, {netlink.LinkSetUp, "network_back", ""}} {
+		if err := step.set(other); err != nil {
+			t.Fatal(err)
+		}
+		for begun := time.Now(); a.inventory.EventCounts()[step.event] == 0; time.Sleep(20 * time.Millisecond) {
+			if time.Since(begun) > interfaceCheck-5*time.Second {
+				t.Fatalf("no event %s", step.event)
+			}
+		}
+		for _, n := range a.networks(a.wire.Scope(), time.Now()) {
+			if n.Network == "10.66.0.0/24" && (n.Reason != step.reason || n.Up != (step.reason == "") || n.Answered != 19 || !n.LastSweep.Equal(swept)) {
+				t.Errorf("after %s: %+v", step.event, n)
+			}
+		}
 	}
 }
 
