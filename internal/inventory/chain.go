@@ -1,13 +1,16 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,6 +26,30 @@ type chain struct {
 	// base: the events up to it are in a file that was set aside.
 	base     int64
 	baseHead [32]byte
+	mark     string // what the next event has yet to record; see fileBegins
+}
+
+// fileBegins is how the evidence of the event begins that records, within the
+// chain, that earlier events are in a file that was set aside: with the number of
+// the last of them, and the name of that file.
+const fileBegins = "this file begins after event "
+
+// setAsideMark is that record; aside "" where no file is left.
+func setAsideMark(base int64, aside string) string {
+	return fileBegins + strconv.FormatInt(base, 10) + ", the one before it is " + cmp.Or(aside, "gone")
+}
+
+// markedBase reads such a record off the evidence of an event; rest is what the
+// event itself rests on.
+func markedBase(evidence string) (base int64, aside, rest string, ok bool) {
+	text, ok := strings.CutPrefix(evidence, fileBegins)
+	if !ok {
+		return 0, "", evidence, false
+	}
+	text, rest, _ = strings.Cut(text, "; ")
+	number, aside, _ := strings.Cut(text, ", the one before it is ")
+	base, err := strconv.ParseInt(number, 10, 64)
+	return base, aside, rest, err == nil
 }
 
 // maxKept bounds the events of an inventory in memory.
@@ -44,6 +71,16 @@ func hashEvent(prev [32]byte, e *Event) [32]byte {
 
 // maxEventText bounds each text of an event, in bytes.
 const maxEventText = 1024
+
+// abridged is a text as an event tells it: of one over limit bytes its beginning, its
+// length and the SHA-256 of all of it, so that the chain shows every change.
+func abridged(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	rest := fmt.Sprintf("… (%d bytes, sha256:%x)", len(s), sha256.Sum256([]byte(s)))
+	return clip(s, max(limit-len(rest), 0)) + rest
+}
 
 // tell writes an event of a device into the chain. A device in which nothing
 // suggests a camera, and of which nobody said anything, leaves no trace there.
@@ -69,7 +106,14 @@ func (i *Inventory) append(ev Event) Event {
 		c.counts = map[string]uint64{}
 	}
 	for _, s := range []*string{&ev.From, &ev.To, &ev.By, &ev.Evidence} {
-		*s = clip(*s, maxEventText)
+		*s = abridged(*s, maxEventText)
+	}
+	if strings.HasPrefix(ev.Evidence, fileBegins) {
+		ev.Evidence = " " + ev.Evidence // a person's words are no such record
+	}
+	if c.mark != "" {
+		ev.Evidence, c.mark = joinLine(c.mark, ev.Evidence), ""
+		i.store.put("DELETE FROM meta WHERE name = ?", markMeta)
 	}
 	c.seq++
 	ev.Seq = c.seq
@@ -87,6 +131,25 @@ func (i *Inventory) append(ev Event) Event {
 		c.kept = slices.Clone(c.kept[len(c.kept)-maxKept:])
 	}
 	return ev
+}
+
+// relink writes into the first of the events that are not stored yet that a file
+// was set aside, and chains them anew to the last one that is; without any the
+// next event records it.
+func (i *Inventory) relink(unstored []Event, mark string) {
+	c := &i.chain
+	c.head = c.storedHead
+	if len(unstored) == 0 {
+		c.mark = mark
+		i.store.put(setMeta, markMeta, mark)
+		return
+	}
+	unstored[0].Evidence = joinLine(mark, unstored[0].Evidence)
+	for n := range unstored {
+		c.head = hashEvent(c.head, &unstored[n])
+		unstored[n].Hash = hex.EncodeToString(c.head[:])
+	}
+	i.changes++
 }
 
 // NetworkEvent tells that a network was lost or is back.

@@ -213,5 +213,5 @@ func (r *decoder) people() (*people, error) {
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return nil, fmt.Errorf("stored annotations: %w", err)
 	}
-	return &people{p.Determination, p.Annotations, p.Exceptions, p.Removal}, nil
+	return &people{determination: p.Determination, annotations: p.Annotations, exceptions: p.Exceptions, removal: p.Removal}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,6 +196,8 @@ func (i *Inventory) verdictEvents(e *entry, old []policy.Verdict, now time.Time,
 	for _, v := range old {
 		was[v.Policy] = v
 	}
+	basis, by := e.grounds(basis)
+	told := false
 	for _, v := range e.verdicts {
 		before, known := was[v.Policy]
 		delete(was, v.Policy)
@@ -203,10 +207,15 @@ func (i *Inventory) verdictEvents(e *entry, old []policy.Verdict, now time.Time,
 		proof := basis
 		// What first casts suspicion is often an address alone; the answers
 		// that then settle it are the proof.
-		if v.Flagged() && !before.Flagged() || v.Verdict == policy.Banned && before.Verdict != policy.Banned {
-			proof = joinLine(basis, i.keepRecords(e))
+		if (e.tracked || by != "") && (v.Flagged() && !before.Flagged() || v.Verdict == policy.Banned && before.Verdict != policy.Banned) {
+			records := i.keepRecords(e)
+			proof = joinLine(firstSigns(basis, maxEventText-len("; ")-len(records)), records)
 		}
-		i.tell(e, Event{Time: now, Event: "verdict_changed", From: verdictLine(v.Policy, before), To: verdictLine(v.Policy, v), Evidence: proof})
+		i.tell(e, Event{Time: now, Event: "verdict_changed", From: verdictLine(v.Policy, before), To: verdictLine(v.Policy, v), By: by, Evidence: proof})
+		told = true
+	}
+	if told && by != "" {
+		e.people.decided = nil
 	}
 	for _, v := range old {
 		if _, dropped := was[v.Policy]; dropped && v.Flagged() {
@@ -328,6 +337,18 @@ func evidenceLine(reasons []fingerprint.Reason, names bool) string {
 	return strings.Join(parts, "; ")
 }
 
+// firstSigns are as many signs of an evidenceLine, from the first, as limit bytes
+// hold.
+func firstSigns(line string, limit int) string {
+	if len(line) <= limit {
+		return line
+	}
+	if end := strings.LastIndex(line[:limit], "]; "); end >= 0 {
+		return line[:end+1]
+	}
+	return abridged(line, limit)
+}
+
 func joinLine(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
@@ -405,7 +426,7 @@ func (r *recent) rename(from, to string) {
 }
 
 // keepRecords stores the raw records at hand for good; it returns their
-// digests for the event that they prove.
+// digests for the event that they prove, and cites.
 func (i *Inventory) keepRecords(e *entry) string {
 	list := i.records.drop(e.id)
 	if len(list) == 0 {
@@ -413,18 +434,35 @@ func (i *Inventory) keepRecords(e *entry) string {
 	}
 	line := "records"
 	for _, rec := range list {
-		sum := sha256.Sum256(rec.Bytes())
-		digest := hex.EncodeToString(sum[:])
-		line += " " + rec.Kind + " sha256:" + digest[:16]
-		i.putRecord(keptRecord{device: e.id, digest: digest, record: rec})
+		text, err := json.Marshal(rec)
+		if err != nil {
+			continue
+		}
+		r := keptRecord{device: e.id, digest: recordDigest(text), text: text, record: rec}
+		line += " " + rec.Kind + " sha256:" + r.digest[:citedDigits]
+		i.putRecord(r)
 	}
 	return line
 }
 
+// citedDigits is how many digits of a record's digest an event tells.
+const citedDigits = 16
+
+// citation is the end of the evidence of an event that records prove. What a
+// device sent is never last in it.
+var citation = regexp.MustCompile(`(?:^|; )records((?: [^ ;]+ sha256:[0-9a-f]{16})+)$`)
+
 // keptRecord is a raw record that made a device flagged.
 type keptRecord struct {
-	device, digest string
-	record         discovery.Record
+	device string
+	digest string // hex SHA-256 of text; in older stores of the answer alone
+	text   []byte // the record as it is stored
+	record discovery.Record
+}
+
+func recordDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // unnamed takes what was seen out of a reason's words, and leaves what it

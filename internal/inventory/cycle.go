@@ -368,17 +368,19 @@ func (i *Inventory) reading() (done func()) {
 	return note
 }
 
-func (i *Inventory) rejudge(id string) {
+// rejudge judges a device anew; it reports whether that says anything.
+func (i *Inventory) rejudge(id string) bool {
 	dev, ok := i.Plain(id)
 	if !ok || i.opt.Judge == nil {
-		return
+		return false
 	}
 	i.unname(id)
 	identity, verdicts := i.opt.Judge(dev, i.Evidence(id))
 	if i.knewMore(dev, identity) {
-		return
+		return false
 	}
 	i.Commit(id, identity, verdicts, i.now())
+	return true
 }
 
 // unname forgets the names of a device that were stored when more might be.

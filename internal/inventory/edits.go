@@ -59,9 +59,12 @@ func (i *Inventory) change(id, by string, change func(e *entry, now time.Time) e
 // the future. It returns the exception with its id.
 func (i *Inventory) Except(id string, x Exception) (Exception, error) {
 	err := i.edit("except", id, x.By, func(e *entry, now time.Time) error {
-		for name, v := range map[string]string{"policy": x.Policy, "owner": x.Owner, "reason": x.Reason} {
-			if strings.TrimSpace(v) == "" {
-				return fmt.Errorf("%w: an exception needs %s", ErrInvalid, name)
+		for _, f := range [][2]string{{"policy", x.Policy}, {"owner", x.Owner}, {"reason", x.Reason}} {
+			if strings.TrimSpace(f[1]) == "" {
+				return fmt.Errorf("%w: an exception needs %s", ErrInvalid, f[0])
+			}
+			if err := fits(f[0], f[1]); err != nil {
+				return err
 			}
 		}
 		if !x.Expires.After(now) {
@@ -72,8 +75,8 @@ func (i *Inventory) Except(id string, x Exception) (Exception, error) {
 		p.exceptions = append(slices.Clip(p.exceptions), x)
 		i.touch(e)
 		i.tell(e, Event{
-			Time: now, Event: "excepted", To: x.Policy + " " + x.ID + " until " + x.Expires.Format(time.RFC3339), By: x.By,
-			Evidence: "owner " + x.Owner + ": " + x.Reason,
+			Time: now, Event: "excepted", To: abridged(x.Policy, maxEventText/2) + " " + x.ID + " until " + x.Expires.Format(time.RFC3339), By: x.By,
+			Evidence: abridged("owner "+x.Owner, maxEventText/2-2) + ": " + abridged(x.Reason, maxEventText/2),
 		})
 		return nil
 	})
@@ -112,6 +115,9 @@ func (i *Inventory) Remove(id, reason, by string) error {
 		if strings.TrimSpace(reason) == "" {
 			return fmt.Errorf("%w: a removal needs a reason", ErrInvalid)
 		}
+		if err := fits("reason", reason); err != nil {
+			return err
+		}
 		from := e.state
 		i.setState(e, Removed)
 		e.person().removal = &Removal{Reason: reason, By: by, Time: now}
@@ -129,8 +135,15 @@ type AnnotationPatch struct {
 	Note     *string `json:"note"`
 }
 
-// maxAnnotation bounds one annotation, in bytes.
-const maxAnnotation = 2048
+// maxWords bounds each text that a person gives, in bytes.
+const maxWords = 8 << 10
+
+func fits(name, text string) error {
+	if len(text) > maxWords {
+		return fmt.Errorf("%w: %s is %d bytes long: needs at most %d", ErrInvalid, name, len(text), maxWords)
+	}
+	return nil
+}
 
 // Annotate keeps what only a person knows; where the date of acquisition
 // changes, the device is judged anew.
@@ -142,19 +155,31 @@ func (i *Inventory) Annotate(id string, c AnnotationPatch, by string) error {
 				return fmt.Errorf("%w: acquired %q is no date (needs YYYY-MM-DD)", ErrInvalid, *c.Acquired)
 			}
 		}
-		a := &e.person().annotations
-		was := *a
-		for _, f := range []struct{ to, from *string }{{&a.Location, c.Location}, {&a.Owner, c.Owner}, {&a.Acquired, c.Acquired}, {&a.Note, c.Note}} {
-			if f.from != nil {
-				*f.to = clip(strings.ToValidUTF8(*f.from, "?"), maxAnnotation)
-			}
+		var was Annotations
+		if e.people != nil {
+			was = e.people.annotations
 		}
-		if was == *a {
+		a := was
+		for _, f := range []struct {
+			name     string
+			to, from *string
+		}{{"location", &a.Location, c.Location}, {"owner", &a.Owner, c.Owner}, {"acquired", &a.Acquired, c.Acquired}, {"note", &a.Note, c.Note}} {
+			if f.from == nil {
+				continue
+			}
+			if err := fits(f.name, *f.from); err != nil {
+				return err
+			}
+			*f.to = strings.ToValidUTF8(*f.from, "?")
+		}
+		if was == a {
 			return nil
 		}
 		dated = was.Acquired != a.Acquired
+		e.person().annotations = a
 		i.touch(e)
-		i.tell(e, Event{Time: now, Event: "annotated", From: was.line(), To: a.line(), By: by})
+		from, to := was.changes(a)
+		i.tell(e, Event{Time: now, Event: "annotated", From: from, To: to, By: by})
 		return nil
 	})
 	if dated {
@@ -163,14 +188,22 @@ func (i *Inventory) Annotate(id string, c AnnotationPatch, by string) error {
 	return err
 }
 
-func (a Annotations) line() string {
-	var parts []string
-	for _, f := range [][2]string{{"location", a.Location}, {"owner", a.Owner}, {"acquired", a.Acquired}, {"note", a.Note}} {
-		if f[1] != "" {
-			parts = append(parts, f[0]+"="+f[1])
+// changes tells the annotations that differ, as they were and as they are; one
+// that was or is empty is left out on that side.
+func (a Annotations) changes(now Annotations) (from, to string) {
+	fields := slices.DeleteFunc([][3]string{
+		{"location", a.Location, now.Location}, {"owner", a.Owner, now.Owner}, {"acquired", a.Acquired, now.Acquired}, {"note", a.Note, now.Note},
+	}, func(f [3]string) bool { return f[1] == f[2] })
+	line := func(side int) string {
+		var parts []string
+		for _, f := range fields {
+			if f[side] != "" {
+				parts = append(parts, f[0]+"="+abridged(f[side], maxEventText/len(fields)-len(f[0])-len("=; ")))
+			}
 		}
+		return strings.Join(parts, "; ")
 	}
-	return strings.Join(parts, "; ")
+	return line(1), line(2)
 }
 
 // Bases are what a determination may rest on.
@@ -185,6 +218,9 @@ func (i *Inventory) Determine(id string, d *Determination, by string) error {
 		if d != nil {
 			if strings.TrimSpace(d.Manufacturer) == "" || !slices.Contains(Bases, d.Basis) {
 				return fmt.Errorf("%w: a determination needs a manufacturer and a basis (%s)", ErrInvalid, strings.Join(Bases, ", "))
+			}
+			if err := cmp.Or(fits("manufacturer", d.Manufacturer), fits("note", d.Note)); err != nil {
+				return err
 			}
 			fresh := *d
 			fresh.By = cmp.Or(d.By, by)
@@ -201,13 +237,18 @@ func (i *Inventory) Determine(id string, d *Determination, by string) error {
 		}
 		i.touch(e)
 		i.tell(e, Event{Time: now, Event: "determined", From: from, To: to, By: by, Evidence: why})
+		p.decided = &decided{event: i.chain.seq, by: by}
 		if d == nil && e.claims.class != fingerprint.ClassUnknown && len(i.counting(e)) == 0 {
 			i.unsettle(e, now)
 		}
 		return nil
 	})
-	if err == nil || errors.Is(err, ErrDeferred) {
-		i.rejudge(id)
+	if (err == nil || errors.Is(err, ErrDeferred)) && i.rejudge(id) {
+		i.mu.Lock()
+		if e := i.find(id); e != nil && e.people != nil {
+			e.people.decided = nil
+		}
+		i.mu.Unlock()
 	}
 	return err
 }
@@ -222,6 +263,32 @@ func (i *Inventory) unsettle(e *entry, now time.Time) {
 	}
 	i.judged(e, open)
 	i.verdictEvents(e, old, now, "")
+}
+
+// decided is the event of a determination whose consequences for the verdicts are
+// yet to be told.
+type decided struct {
+	event int64
+	by    string
+}
+
+// grounds are what a verdict of the device rests on, where the signs say basis,
+// and the person who decided it just now, "" for nobody. What a person determined
+// stands before the signs, which may speak against it.
+func (e *entry) grounds(basis string) (evidence, by string) {
+	if e.people == nil {
+		return basis, ""
+	}
+	d, now := e.people.determination, e.people.decided
+	switch {
+	case now != nil && d != nil:
+		return fmt.Sprintf("as event %d: determined by %s: %s", now.event, d.By, d.line()), now.by
+	case now != nil:
+		return joinLine(fmt.Sprintf("as event %d: determination taken back by %s", now.event, now.by), basis), now.by
+	case d != nil:
+		return joinLine("determined by "+d.By+" on "+d.Date.Format(time.DateOnly)+": "+d.line(), basis), ""
+	}
+	return basis, ""
 }
 
 func (d *Determination) line() string {

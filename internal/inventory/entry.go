@@ -157,6 +157,7 @@ type people struct {
 	annotations   Annotations
 	exceptions    []Exception
 	removal       *Removal
+	decided       *decided // not stored
 }
 
 // binding is the device at one IP, with the MAC seen there, since a time.

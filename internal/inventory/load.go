@@ -56,6 +56,8 @@ func (i *Inventory) loadMeta(ctx context.Context, db *sql.DB) error {
 			return err
 		case name == judgedByMeta:
 			i.judgedBy = value
+		case name == markMeta:
+			i.chain.mark = value
 		case name == "chain.base":
 			n, err := strconv.ParseInt(value, 10, 64)
 			i.chain.base = n
@@ -334,11 +336,12 @@ func (i *Inventory) queryEvents(ctx context.Context, q EventQuery, owners []int6
 	return out, err
 }
 
-func scanEvent(r *sql.Rows) (Event, error) {
+// scanEvent reads an event, and further columns into more.
+func scanEvent(r *sql.Rows, more ...any) (Event, error) {
 	var e Event
 	var ns int64
 	var hash sql.RawBytes
-	err := r.Scan(&e.Seq, &ns, &e.Device, &e.Event, &e.From, &e.To, &e.By, &e.Evidence, &hash)
+	err := r.Scan(append([]any{&e.Seq, &ns, &e.Device, &e.Event, &e.From, &e.To, &e.By, &e.Evidence, &hash}, more...)...)
 	e.Time, e.Hash = time.Unix(0, ns).UTC(), hex.EncodeToString(hash)
 	return e, err
 }

@@ -49,6 +49,7 @@ type store struct {
 	cancel   context.CancelFunc
 	corrupt  chan error
 
+	aside  string  // what the file that was set aside last is called, "" for none
 	anew   bool    // the file was set aside, and a new one could not begin yet
 	last   written // the files after our last write
 	health Health  // guarded by the inventory's lock, as is mishap
@@ -136,7 +137,12 @@ func (s *store) open(ctx context.Context) error {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	return s.inv.load(ctx, s.read)
+	if err := s.inv.load(ctx, s.read); err != nil {
+		return err
+	}
+	s.inv.chain.mark = setAsideMark(0, s.aside)
+	s.put(setMeta, markMeta, s.inv.chain.mark)
+	return nil
 }
 
 // openUnwritable goes on where the disk is full or read-only: with what can be
@@ -324,7 +330,10 @@ func (s *store) setAside(why error) error {
 	if err != nil {
 		return fmt.Errorf("set the corrupt file aside: %w", err)
 	}
-	s.health.SetAside = aside
+	s.health.SetAside, s.aside = aside, ""
+	if aside != "" {
+		s.aside = filepath.Base(aside)
+	}
 	s.health.Errors++
 	s.mishap = "a corrupt inventory was set aside as " + aside + ": its history is there only"
 	s.inv.log.Error("inventory corrupt: set aside, a new one begins", zap.String("path", s.path), zap.String("aside", aside), zapErr(why))

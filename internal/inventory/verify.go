@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
@@ -17,19 +16,40 @@ import (
 
 // Verification is what Verify found.
 type Verification struct {
-	Length int64  `json:"length"` // sequence number of the last event
-	Base   int64  `json:"base"`   // events before it are in a file that was set aside
-	Head   string `json:"head"`
-	// Faults are what is wrong, one line each; empty when all holds.
+	Length int64 `json:"length"` // sequence number of the last event
+	Base   int64 `json:"base"`   // events up to it are not in this file
+	// Recorded is the event by which the chain itself tells why they are not, 0
+	// for none; Aside is the name of the file that was set aside, "" where none is
+	// known.
+	Recorded int64  `json:"recorded"`
+	Aside    string `json:"aside"`
+	Events   int64  `json:"events"` // those in this file, each of them verified
+	Head     string `json:"head"`
+	Records  int    `json:"records"` // raw records that events cite
+	// AnswersOnly are those of them of which the events cover the answer and
+	// neither its address nor its time: an older version kept them.
+	AnswersOnly int `json:"answers_only"`
+	Devices     int `json:"devices"`
+	// Forgotten are the devices that events tell of and that are no longer kept.
+	Forgotten []string `json:"forgotten"`
+	// Faults are what is wrong, one line each; Open is what cannot be told from
+	// this file. Both are empty when all holds.
 	Faults []string `json:"faults"`
+	Open   []string `json:"open"`
 
 	scratch *Inventory // holds the words while forms are read
+	filing  *filing
+	cited   *citations
 }
 
-// OK tells that nothing is wrong.
-func (v *Verification) OK() bool { return len(v.Faults) == 0 }
+// OK tells that nothing is wrong, and nothing is left open.
+func (v *Verification) OK() bool { return len(v.Faults) == 0 && len(v.Open) == 0 }
 
 const maxFaults = 20
+
+func (v *Verification) open(format string, args ...any) {
+	v.Open = append(v.Open, fmt.Sprintf(format, args...))
+}
 
 func (v *Verification) fault(format string, args ...any) {
 	if len(v.Faults) < maxFaults {
@@ -55,8 +75,8 @@ func (i *Inventory) Verify(ctx context.Context, head string, seq int64) (*Verifi
 		return nil, fmt.Errorf("inventory: verify: %w", err)
 	}
 	defer tx.Rollback()
-	v := &Verification{Faults: []string{}, scratch: newInventory(Options{})}
-	for _, step := range []func(context.Context, *sql.Tx) error{v.integrity, v.events(head, seq), v.forms, v.records} {
+	v := newVerification()
+	for _, step := range []func(context.Context, *sql.Tx) error{v.integrity, v.events(head, seq), v.forms, v.filed, v.records} {
 		if err := step(ctx, tx); err != nil {
 			if !isCorrupt(err) {
 				return nil, fmt.Errorf("inventory: verify: %w", err)
@@ -65,6 +85,10 @@ func (i *Inventory) Verify(ctx context.Context, head string, seq int64) (*Verifi
 		}
 	}
 	return v, nil
+}
+
+func newVerification() *Verification {
+	return &Verification{Forgotten: []string{}, Faults: []string{}, Open: []string{}, scratch: newInventory(Options{}), filing: newFiling(), cited: newCitations()}
 }
 
 func (v *Verification) integrity(ctx context.Context, tx *sql.Tx) error {
@@ -102,10 +126,14 @@ type walk struct {
 	met  bool
 
 	counts, told map[string]int64 // events by name: met, and as the file says
+	due          string           // the record of a file set aside that no event bears yet
 }
 
 func (w *walk) step(e *Event) {
-	if e.Seq != w.seq+1 {
+	switch {
+	case e.Seq <= w.seq:
+		w.v.fault("event %d stands in a file that is said to begin after event %d", e.Seq, w.seq)
+	case e.Seq != w.seq+1:
 		w.v.fault("event %d follows event %d: %d events are missing", e.Seq, w.seq, e.Seq-w.seq-1)
 	}
 	next := hashEvent(w.head, e)
@@ -114,6 +142,12 @@ func (w *walk) step(e *Event) {
 	}
 	hex.Decode(w.head[:], []byte(e.Hash))
 	w.seq = e.Seq
+	if base, aside, _, ok := markedBase(e.Evidence); ok && base == w.v.Base {
+		if w.v.Aside = aside; base > 0 {
+			w.v.Recorded = e.Seq
+		}
+	}
+	w.v.Events++
 	w.counts[e.Event]++
 	w.compare()
 }
@@ -138,18 +172,45 @@ func (w *walk) finish(length int64) {
 		w.v.fault("the chain ends at event %d, %d were written: its tail was cut off", w.seq, length)
 	}
 	for name, n := range w.told {
-		if w.v.Base == 0 && n != w.counts[name] {
+		if n < w.counts[name] || w.v.Base == 0 && n != w.counts[name] {
 			w.v.fault("%d events %q are in the chain, %d were counted", w.counts[name], name, n)
 		}
 	}
+	w.missing()
 	switch {
 	case w.want == "" || w.met:
+	case w.at < w.v.Base:
+		w.v.open("event %d of the earlier head is not in this file, which begins after event %d: it cannot be checked here, but in %s", w.at, w.v.Base, w.v.elsewhere())
 	case w.at > w.seq:
 		w.v.fault("the chain ends at event %d, the earlier head is of event %d: its tail was cut off", w.seq, w.at)
 	default:
-		w.v.fault("event %d of the earlier head is not in this file (it begins after event %d)", w.at, w.v.Base)
+		w.v.fault("event %d of the earlier head is not in this file", w.at)
 	}
 	w.v.Length, w.v.Head = w.seq, hex.EncodeToString(w.head[:])
+}
+
+// missing leaves open what happened to events that are not in this file, unless
+// the chain itself tells.
+func (w *walk) missing() {
+	v := w.v
+	if v.Recorded == 0 && w.due != "" {
+		_, v.Aside, _, _ = markedBase(w.due)
+	}
+	switch {
+	case v.Base == 0 || v.Recorded > 0:
+	case w.due != "":
+		v.open("events 1 to %d are not in this file; it says that they are in %s, but no event records that yet", v.Base, v.elsewhere())
+	default:
+		v.open("events 1 to %d are not in this file, and no event in it records that a file was set aside: they were taken out, or a version before this one set the file aside", v.Base)
+	}
+}
+
+// elsewhere is where events are that this file lacks.
+func (v *Verification) elsewhere() string {
+	if v.Aside == "" || v.Aside == "gone" {
+		return "the file that has them"
+	}
+	return v.Aside
 }
 
 func (v *Verification) events(head string, seq int64) func(context.Context, *sql.Tx) error {
@@ -160,10 +221,13 @@ func (v *Verification) events(head string, seq int64) func(context.Context, *sql
 			return err
 		}
 		w.compare()
-		err = eachTx(ctx, tx, "SELECT seq, time, device, event, was, became, by, evidence, hash FROM events ORDER BY seq", func(r *sql.Rows) error {
-			e, err := scanEvent(r)
+		err = eachTx(ctx, tx, "SELECT seq, time, device, event, was, became, by, evidence, hash, owner FROM events ORDER BY seq", func(r *sql.Rows) error {
+			var owner int64
+			e, err := scanEvent(r, &owner)
 			if err == nil {
 				w.step(&e)
+				v.filing.step(v, &e, owner)
+				v.cited.step(&e)
 			}
 			return err
 		})
@@ -189,6 +253,8 @@ func (v *Verification) base(ctx context.Context, tx *sql.Tx, w *walk) (int64, er
 			length = n
 		case "chain.base":
 			v.Base, w.seq = n, n
+		case markMeta:
+			w.due = value
 		case "chain.base_head":
 			hex.Decode(w.head[:], []byte(value))
 		}
@@ -200,20 +266,28 @@ func (v *Verification) base(ctx context.Context, tx *sql.Tx, w *walk) (int64, er
 // forms checks every stored device and its evidence against their checksums.
 func (v *Verification) forms(ctx context.Context, tx *sql.Tx) error {
 	for _, t := range []struct{ query, what string }{
-		{"SELECT id, state, class, manufacturer, first_seen, last_seen, form FROM devices", "device"},
-		{"SELECT no, '', '', '', 0, 0, form FROM evidence", "evidence of"},
+		{"SELECT no, id, state, class, manufacturer, first_seen, last_seen, form FROM devices", "device"},
+		{"SELECT no, '', '', '', '', 0, 0, form FROM evidence", "evidence"},
 	} {
 		err := eachTx(ctx, tx, t.query, func(r *sql.Rows) error {
 			var id, state, class, maker string
-			var first, last int64
+			var no, first, last int64
 			var form sql.RawBytes
-			if err := r.Scan(&id, &state, &class, &maker, &first, &last, &form); err != nil {
+			if err := r.Scan(&no, &id, &state, &class, &maker, &first, &last, &form); err != nil {
 				return err
 			}
 			if t.what == "device" {
-				v.device(id, state, class, maker, first, last, form)
-			} else if _, _, err := unseal(form, coldVersion); err != nil {
-				v.fault("evidence of %s: %v", id, err)
+				v.device(no, id, state, class, maker, first, last, form)
+				return nil
+			}
+			d := v.filing.kept[no]
+			if d == nil {
+				v.fault("there is evidence of device number %d, but no such device", no)
+				return nil
+			}
+			d.evidence = true
+			if _, _, err := unseal(form, coldVersion); err != nil {
+				v.fault("evidence of %s: %v", d.id, err)
 			}
 			return nil
 		})
@@ -224,30 +298,20 @@ func (v *Verification) forms(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-func (v *Verification) device(id, state, class, maker string, first, last int64, form []byte) {
+func (v *Verification) device(no int64, id, state, class, maker string, first, last int64, form []byte) {
+	v.Devices++
+	d := &keptDevice{id: id}
+	v.filing.kept[no] = d
 	e, err := decodeEntry(v.scratch, form)
+	if err == nil {
+		d.tracked = e.tracked || e.annotated()
+	}
 	switch {
 	case err != nil:
 		v.fault("device %s: %v", id, err)
 	case e.id != id || string(e.state) != state || string(e.claims.class) != class || e.claims.manufacturer != maker || e.first != first || e.last != last:
 		v.fault("device %s: its columns and its stored form differ", id)
 	}
-}
-
-// records checks the raw records against their digests.
-func (v *Verification) records(ctx context.Context, tx *sql.Tx) error {
-	return eachTx(ctx, tx, "SELECT device, digest, record FROM records", func(r *sql.Rows) error {
-		var device, digest, text string
-		if err := r.Scan(&device, &digest, &text); err != nil {
-			return err
-		}
-		var rec discovery.Record
-		err := json.Unmarshal([]byte(text), &rec)
-		if sum := sha256.Sum256(rec.Bytes()); err != nil || hex.EncodeToString(sum[:]) != digest {
-			v.fault("raw record %s of %s was altered", digest[:min(16, len(digest))], device)
-		}
-		return nil
-	})
 }
 
 func readRecords(ctx context.Context, db *sql.DB, device string) ([]discovery.Record, error) {
@@ -270,10 +334,10 @@ func readRecords(ctx context.Context, db *sql.DB, device string) ([]discovery.Re
 func (i *Inventory) verifyMemory(head string, seq int64) *Verification {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	v := &Verification{Faults: []string{}}
+	v := newVerification()
 	w := &walk{v: v, want: head, at: seq, counts: map[string]int64{}}
 	if kept := i.chain.kept; len(kept) > 0 && kept[0].Seq > 1 {
-		v.Base, w.seq = kept[0].Seq, kept[0].Seq
+		v.Base, v.Recorded, w.seq = kept[0].Seq, kept[0].Seq, kept[0].Seq
 		hex.Decode(w.head[:], []byte(kept[0].Hash))
 		for n := range kept[1:] {
 			w.step(&kept[n+1])

@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"go.uber.org/zap"
@@ -122,12 +121,8 @@ func (i *Inventory) putRecord(r keptRecord) {
 		i.keptRecords = append(i.keptRecords, r)
 		return
 	}
-	text, err := json.Marshal(r.record)
-	if err != nil {
-		return
-	}
 	i.store.put("INSERT OR IGNORE INTO records SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM records WHERE device = ?) < ?",
-		r.device, r.digest, r.record.Kind, string(text), r.device, maxKeptPerDevice)
+		r.device, r.digest, r.record.Kind, string(r.text), r.device, maxKeptPerDevice)
 }
 
 // run writes until the store is closed.
@@ -353,6 +348,9 @@ const rowsPerInsert = 32
 // evidence that was not judged yet.
 const judgedByMeta = "judged_by"
 
+// markMeta is there until an event has recorded that a file was set aside.
+const markMeta = "chain.mark"
+
 const setMeta = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 
 // begin sets a file that proved corrupt aside and begins a new one from what
@@ -382,6 +380,9 @@ func (s *store) begin(why error) error {
 		{query: setMeta, args: []any{"chain.base", base}},
 		{query: setMeta, args: []any{"chain.base_head", hex.EncodeToString(head[:])}},
 	}, s.pending.ops...)
+	if base > 0 || s.aside != "" {
+		i.relink(s.pending.events, setAsideMark(base, s.aside))
+	}
 	for gone, a := range i.alias {
 		s.putAlias(gone, a)
 	}
