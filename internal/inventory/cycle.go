@@ -135,7 +135,9 @@ func (e *entry) onlyAnswers() bool {
 }
 
 // endAddresses gives up an address that was covered and silent while the
-// device showed itself elsewhere.
+// device showed itself elsewhere. Where the network shows no MAC, behind a
+// router, that may be by another interface of it: the address must have been
+// silent for as long as a device that is missing.
 func (i *Inventory) endAddresses(e *entry, c *CycleEnd) {
 	start := i.cycleStart.UnixNano()
 	if len(e.bindings) < 2 || e.last < start {
@@ -147,8 +149,9 @@ func (i *Inventory) endAddresses(e *entry, c *CycleEnd) {
 		if !b.live || b.last >= start || !old && (!b.ip().Is4() || !contains(c.Covered, b.ip())) {
 			continue
 		}
+		silent := c.Time.UnixNano()-b.last >= int64(i.opt.MissingAfter)*(c.Time.UnixNano()-start)
 		to := slices.IndexFunc(e.bindings, func(o binding) bool {
-			return o.live && o.last >= start && o.mac == b.mac && o.ip().Is4() == b.ip().Is4()
+			return o.live && o.last >= start && o.ip().Is4() == b.ip().Is4() && (o.mac == b.mac || silent && (o.mac.zero() || b.mac.zero()))
 		})
 		if to < 0 {
 			continue

@@ -81,3 +81,48 @@ func TestAReturnedDeviceIsMissingAfterAsManyCycles(t *testing.T) {
 		t.Errorf("%s three cycles after its return", d.State)
 	}
 }
+
+// TestAMoveBehindARouterEndsTheOldAddress: there the network shows no MAC, and only
+// the silence of the old address tells a move from a second interface.
+func TestAMoveBehindARouterEndsTheOldAddress(t *testing.T) {
+	const far = "10.9.0.0/24"
+	s := newSite(t, Options{MissingAfter: 3})
+	serial := ev("onvif", 80, "serial", "CAM2026000123")
+	near := func() { s.see("10.0.0.1", macA, serial...) }
+	behind := func() { s.see("10.9.0.1", "", serial...) }
+	near()
+	a := s.Devices()[0].ID
+	s.camera(a, policy.Banned)
+	cycle := func(sightings ...func()) string {
+		for _, see := range sightings {
+			see()
+		}
+		s.end(lan, far)
+		s.want(1)
+		return strings.Join(s.device(a).IPs, " ")
+	}
+	cycle(near)
+	for n := range 2 {
+		if got := cycle(behind); got != "10.9.0.1 10.0.0.1" {
+			t.Errorf("after %d cycles it is at %s", n+1, got)
+		}
+	}
+	if got := cycle(near, behind); got != "10.9.0.1 10.0.0.1" {
+		t.Errorf("shown at both it is at %s", got)
+	}
+	for range 3 {
+		cycle(behind)
+	}
+	if got := cycle(behind); got != "10.9.0.1" {
+		t.Errorf("moved it is at %s", got)
+	}
+	if got := strings.Join(s.told(a), " "); got != "appeared identified verdict_changed moved" {
+		t.Errorf("told %s", got)
+	}
+	for range 4 {
+		cycle(near)
+	}
+	if got := cycle(near); got != "10.0.0.1" {
+		t.Errorf("moved back it is at %s", got)
+	}
+}
