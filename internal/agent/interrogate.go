@@ -154,7 +154,7 @@ func (a *Agent) answer(h *host, device string, rec discovery.Record, behind bool
 	evidence := a.judge().parsers.Evidence(rec)
 	o := inventory.Observation{
 		Time: rec.Time, Interface: h.iface, IP: h.addr, MAC: h.mac,
-		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true,
+		Kind: rec.Kind, Evidence: evidence, Record: rec, Reachability: "ip", Solicited: true, Checked: true,
 	}
 	if behind && a.ofAnother(device, evidence) {
 		o.Behind, o.Source = true, "sweep" // an accepted connection is all that shows it

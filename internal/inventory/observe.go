@@ -27,6 +27,7 @@ type Observation struct {
 	SwitchPort   string
 	Departed     bool // a goodbye
 	Solicited    bool // answered to a question put to this host alone
+	Checked      bool // who holds the address was looked up before and after it
 	Behind       bool // said by a device to which the holder of the address forwards
 }
 
@@ -66,13 +67,13 @@ func (i *Inventory) Observe(o Observation) Seen {
 	if shown.zero() {
 		i.inheritMAC(&o, &ids)
 		if e := i.mustWait(&o, &ids); e != nil {
-			i.waiting.add(o, ids.mac)
+			i.waiting.add(o, e.id)
 			return Seen{Device: e.id, Waits: true}
 		}
 	}
 	seen := i.take(o, ids)
 	if !shown.zero() && o.IP.IsValid() {
-		for _, w := range i.waiting.heard(o.IP, shown, o.Time) {
+		for _, w := range i.waiting.heard(&o, shown, seen.Device) {
 			w.MAC = o.MAC
 			ids := readIdentities(w.Evidence)
 			ids.mac = shown

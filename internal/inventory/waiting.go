@@ -3,7 +3,6 @@ package inventory
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"camcensus/fingerprint"
 )
@@ -24,29 +23,33 @@ type waiting struct {
 
 type words struct {
 	Observation
-	mac hwaddr // the one that was at the address before
+	device string // the id of whose the address was before
 }
 
-// mustWait tells whether an observation, that has no MAC of its own but that
-// which its address had before, must wait: it says something new of a device
-// that was there before this cycle, and the address may have changed hands
-// since. It returns the device. What is repeated word for word in a later cycle,
-// while no MAC was to be seen, waits no longer: such a network shows none.
+// mustWait tells whether an observation without a MAC must wait: it says what
+// the device that was at its address before this cycle did not, and the address
+// may have changed hands since. It returns that device. What is repeated in a
+// later cycle, while no MAC was to be seen, waits no longer: such a network shows
+// none.
 func (i *Inventory) mustWait(o *Observation, ids *identities) *entry {
-	if len(o.MAC) > 0 || ids.mac.zero() || len(o.Evidence) == 0 || o.Behind {
+	if len(o.MAC) > 0 || len(o.Evidence) == 0 || o.Checked || o.Behind {
 		return nil
 	}
 	e := i.macs[ids.mac]
-	if e == nil || e.first >= i.cycleStart.UnixNano() {
+	if ids.mac.zero() && i.byKey(ids, false) == nil {
+		if n := slices.IndexFunc(i.at(o.IP), (*entry).burnedIn); n >= 0 {
+			e = i.at(o.IP)[n]
+		}
+	}
+	if e == nil || e.first >= i.cycleStart.UnixNano() || i.holdsKey(e, ids) {
 		return nil
 	}
 	b := e.liveAt(o.IP)
-	if b == nil || b.since >= i.cycleStart.UnixNano() || !i.saysNews(e, b.no, o) {
+	if b == nil || b.since >= i.cycleStart.UnixNano() || !i.foreign(e, b.no, o, ids) {
 		return nil
 	}
-	since := i.cycleStart.Add(-time.Nanosecond)
 	for _, w := range i.waiting.at[o.IP] {
-		if w.mac == ids.mac && w.Time.Before(since) && sameWords(w.Evidence, o.Evidence) {
+		if w.device == e.id && w.Time.Before(i.cycleStart) && i.sameWords(w.Evidence, o.Evidence) {
 			i.waiting.drop(o.IP)
 			return nil
 		}
@@ -54,48 +57,59 @@ func (i *Inventory) mustWait(o *Observation, ids *identities) *entry {
 	return e
 }
 
-// saysNews tells whether an observation says anything of a device that its
-// evidence does not say already.
-func (i *Inventory) saysNews(e *entry, bind uint32, o *Observation) bool {
+// foreign tells whether an observation says what a device's evidence at an
+// address does not: another identity, another value of what rules look at, or
+// words in a protocol that it did not speak before.
+func (i *Inventory) foreign(e *entry, bind uint32, o *Observation, ids *identities) bool {
+	if ids.any() {
+		return true // none of which is the device's
+	}
 	c := i.coldOf(e)
 	if c == nil {
 		return true
 	}
-	for g, ev := range i.answers(o.Evidence) {
-		for _, one := range ev {
-			one = i.bounded(one, o.Time)
-			if !slices.ContainsFunc(c.items, func(it item) bool {
-				return it.bind == bind && it.group() == g && it.Field == one.Field && it.Value == one.Value && !it.history
-			}) {
-				return true
+	for n := range o.Evidence {
+		ev := i.bounded(o.Evidence[n], o.Time)
+		spoken, other, same := false, false, false
+		for m := range c.items {
+			it := &c.items[m]
+			if it.bind != bind || it.Source != ev.Source {
+				continue
 			}
+			spoken = true
+			if it.Field == ev.Field && !it.history {
+				same, other = same || it.Value == ev.Value, true
+			}
+		}
+		if !spoken || i.uses(&ev) && other && !same {
+			return true
 		}
 	}
 	return false
 }
 
-func sameWords(a, b []fingerprint.Evidence) bool {
+func (i *Inventory) uses(ev *fingerprint.Evidence) bool {
+	return i.opt.Uses == nil || i.opt.Uses(ev.Source, ev.Field)
+}
+
+// sameWords: in all that rules look at.
+func (i *Inventory) sameWords(a, b []fingerprint.Evidence) bool {
 	return slices.EqualFunc(a, b, func(x, y fingerprint.Evidence) bool {
-		return x.Source == y.Source && x.Port == y.Port && x.Path == y.Path && x.Field == y.Field && x.Value == y.Value
+		return x.Source == y.Source && x.Field == y.Field && (x.Value == y.Value || !i.uses(&x))
 	})
 }
 
-// add keeps an observation; of too many the oldest of the address go, or it is
-// not kept.
-func (w *waiting) add(o Observation, mac hwaddr) {
-	here := w.at[o.IP]
-	here = slices.DeleteFunc(here, func(old words) bool {
-		return o.Time.Sub(old.Time) > inheritAge || old.mac == mac && !old.Time.After(o.Time) && sameWords(old.Evidence, o.Evidence)
-	})
+// add keeps an observation; of too many the oldest of the address go, or all.
+func (w *waiting) add(o Observation, device string) {
+	here := slices.DeleteFunc(w.at[o.IP], func(old words) bool { return o.Time.Sub(old.Time) > inheritAge })
 	if len(here) >= maxWaitingAt {
-		here = here[1:]
+		here = slices.Delete(here, 0, 1)
 	}
 	w.total -= len(w.at[o.IP]) - len(here)
 	if w.at == nil || w.total >= maxWaiting {
-		w.at, w.total = map[netip.Addr][]words{}, 0 // a flood; it is asked again in the next cycle
-		here = nil
+		w.at, w.total, here = map[netip.Addr][]words{}, 0, nil // a flood; all is asked for again in the next cycle
 	}
-	w.at[o.IP] = append(here, words{o, mac})
+	w.at[o.IP] = append(here, words{o, device})
 	w.total++
 }
 
@@ -105,24 +119,26 @@ func (w *waiting) drop(ip netip.Addr) {
 }
 
 // heard takes out what waited for a MAC to be shown at an address, and returns
-// what is of it: where another was there before, only what names this one.
-func (w *waiting) heard(ip netip.Addr, mac hwaddr, at time.Time) []Observation {
+// what is of the device that has it: what waited for that one, and what names
+// the MAC.
+func (w *waiting) heard(o *Observation, mac hwaddr, device string) []Observation {
 	var of []Observation
-	later := w.at[ip][:0]
-	for _, one := range w.at[ip] {
+	here := w.at[o.IP]
+	later := slices.DeleteFunc(slices.Clone(here), func(one words) bool {
+		if o.Time.Before(one.Time) {
+			return false
+		}
 		ids := readIdentities(one.Evidence)
-		switch {
-		case at.Before(one.Time):
-			later = append(later, one)
-		case one.mac == mac || slices.Contains(ids.payload, mac):
+		if one.device == device || slices.Contains(ids.payload, mac) {
 			of = append(of, one.Observation)
 		}
-	}
-	w.total -= len(w.at[ip]) - len(later)
-	if len(later) == 0 {
-		delete(w.at, ip)
+		return true
+	})
+	w.total -= len(here) - len(later)
+	if len(later) > 0 {
+		w.at[o.IP] = later
 	} else {
-		w.at[ip] = later
+		delete(w.at, o.IP)
 	}
 	return of
 }
