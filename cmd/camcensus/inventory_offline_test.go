@@ -304,3 +304,62 @@ func TestEventsOfAForgottenDeviceAreThere(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestAnImportCountsLinesAndDevicesApart: two lines may be one device.
+func TestAnImportCountsLinesAndDevicesApart(t *testing.T) {
+	dir, id := stored(t)
+	for list, want := range map[string]string{
+		"ip\n10.0.0.1\n10.0.0.1\n10.0.0.9\n": "2 lines match 1 device, 1 line only in the list, 0 devices only here\n",
+		"ip\n10.0.0.1\n":                     "1 line matches 1 device, 0 lines only in the list, 0 devices only here\n",
+		"ip\n10.0.0.8\n10.0.0.9\n":           "0 lines match 0 devices, 2 lines only in the list, 1 device only here\n",
+	} {
+		file := filepath.Join(t.TempDir(), "list.csv")
+		if err := os.WriteFile(file, []byte(list), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		res := camcensus(t, nil, "inventory", "--storage.path", dir, "import", file)
+		if !strings.HasSuffix(res.out, want) || !strings.Contains(res.out, id) {
+			t.Errorf("%q: %s%s", list, res.out, res.err)
+		}
+	}
+}
+
+// TestADiffTellsWhatItCannotKnow: before the inventory began, and of a device that
+// stands under new though it also returned.
+func TestADiffTellsWhatItCannotKnow(t *testing.T) {
+	dir, id := stored(t)
+	inv, err := inventory.Open(t.Context(), inventory.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := inv.Created().UTC().Format("2006-01-02 15:04") + " UTC"
+	if err := inv.Remove(id, "scrap", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	inv.Observe(inventory.Observation{Time: time.Now(), Source: "arp", IP: netip.MustParseAddr("10.0.0.1")})
+	if err := inv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args         string
+		want, lacked []string
+	}{
+		{"--from 2020-01-01 --to 2020-03-31", []string{"The inventory began on " + began + ", after this period: nothing is known of it.\n"}, []string{"0 new", "0 gone"}},
+		{"--from 2020-01-01 --to 2020-03-31 --lang fr", []string{"L’inventaire a commencé le " + began + ", après cette période"}, []string{"0 nouveau"}},
+		{"--from 2020-01-01", []string{"1 new, 0 gone, 0 returned", "appeared, returned, removed", "returned: 1. Each device stands in one list only.\n",
+			"The inventory began on " + began + ": nothing is known of the time before.\n"}, []string{"Returned"}},
+		{"--from 2020-01-01 --lang fr", []string{"apparu, revenu, retiré", "revenus durant la période\u00a0: 1.", "\u00a0: rien n’est connu de ce qui précède.\n"}, []string{"Revenu"}},
+	} {
+		res := camcensus(t, nil, append([]string{"inventory", "--storage.path", dir, "diff"}, strings.Fields(c.args)...)...)
+		for _, want := range c.want {
+			if !strings.Contains(res.out, want) {
+				t.Errorf("%s: no %q in %s%s", c.args, want, res.out, res.err)
+			}
+		}
+		for _, lacked := range c.lacked {
+			if strings.Contains(res.out, lacked) {
+				t.Errorf("%s: %q in %s", c.args, lacked, res.out)
+			}
+		}
+	}
+}

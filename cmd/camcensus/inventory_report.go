@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -198,17 +199,32 @@ func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
 
 func printMatch(w io.Writer, m *inventory.Match) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	known := map[string]bool{}
 	for _, a := range m.Both {
-		fmt.Fprintf(t, "both\tline %d\t%s\t%s\tby %s\t%s\n", a.Line, dash(a.Name), a.Device, a.By, a.Note)
+		known[a.Device] = true
+		row(t, "both", "line "+strconv.Itoa(a.Line), dash(a.Name), a.Device, "by "+a.By, a.Note)
 	}
 	for _, a := range m.OnlyThere {
-		fmt.Fprintf(t, "only there\tline %d\t%s\t%s\t\t%s\n", a.Line, dash(a.Name), dash(firstOf(a.MAC, a.Serial, a.IP)), a.Note)
+		row(t, "only there", "line "+strconv.Itoa(a.Line), dash(a.Name), dash(firstOf(a.MAC, a.Serial, a.IP)), "", a.Note)
 	}
 	for _, d := range m.OnlyHere {
-		fmt.Fprintf(t, "only here\t%s\t%s %s\t%s\t%s\t\n", d.ID, dash(d.Manufacturer), d.Model, dash(address(d)), worst(d).Verdict)
+		row(t, "only here", d.ID, dash(d.Manufacturer)+" "+d.Model, dash(address(d)), worst(d).Verdict, "")
 	}
-	fmt.Fprintf(t, "%d known here and there, %d only in the list, %d only here\n", len(m.Both), len(m.OnlyThere), len(m.OnlyHere))
+	match := "match"
+	if len(m.Both) == 1 {
+		match = "matches"
+	}
+	fmt.Fprintf(t, "%s %s %s, %s only in the list, %s only here\n", counted(len(m.Both), "line"), match, counted(len(known), "device"),
+		counted(len(m.OnlyThere), "line"), counted(len(m.OnlyHere), "device"))
 	return t.Flush()
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
 }
 
 func firstOf(texts ...string) string {
