@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"camcensus/exporter"
 	"camcensus/fingerprint"
 	"camcensus/internal/agent"
 	"camcensus/internal/inventory"
@@ -224,6 +225,14 @@ func TestNothingThatWasWrittenTakesHoldOfATerminal(t *testing.T) {
 				t.Errorf("%v: a forged row: %s", args, line)
 			}
 		}
+	}
+	var errs, table strings.Builder
+	if report(errors.New("x\x1b[2J"), &errs); errs.String() != "camcensus: x\\x1b[2J\n" {
+		t.Errorf("%q", &errs)
+	}
+	scanned := exporter.Snapshot{Devices: []inventory.Device{{Model: "m\x1b[2J\nVERDICT", Class: "camera"}}, Notes: []string{"n\x1b[2J"}}
+	if err := printTable(&table, &scanned, false); err != nil || strings.Contains(table.String(), "\x1b") || strings.Count(table.String(), "\nVERDICT") > 0 {
+		t.Errorf("%q, %v", &table, err)
 	}
 	for text, want := range map[string]string{"a\tb\x00": `a\tb\x00`, "Numéro\u00a0: 数": "Numéro\u00a0: 数", "\xff\x9b": "\ufffd"} {
 		if got := shown(text); got != want {

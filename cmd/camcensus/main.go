@@ -161,7 +161,7 @@ func report(err error, w io.Writer) int {
 	}
 	if msg := err.Error(); msg != "" {
 		for line := range strings.SplitSeq(msg, "\n") {
-			fmt.Fprintf(w, "camcensus: %s\n", line)
+			fmt.Fprintf(w, "camcensus: %s\n", shown(line))
 		}
 	}
 	return code

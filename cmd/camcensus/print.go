@@ -181,7 +181,7 @@ func printCoverage(w io.Writer, s *exporter.Snapshot) error {
 		}
 	}
 	for _, n := range s.Notes {
-		fmt.Fprintf(&b, "note: %s\n", n)
+		fmt.Fprintf(&b, "note: %s\n", shown(n))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -191,7 +191,7 @@ func because(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return ": " + reason
+	return ": " + shown(strings.ReplaceAll(reason, "\n", "; "))
 }
 
 func on(iface string) string {
