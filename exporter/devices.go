@@ -22,7 +22,7 @@ import (
 // The sizes of an API page.
 const (
 	mostDevices = 1000 // in one answer, however many are asked for
-	mostOfMany  = 400  // of so many devices that the reasons of each are read from the store
+	mostOfMany  = 200  // of so many devices that the reasons of each are read from the store
 	maxLimit    = 10000
 	maxQuery    = 200 // bytes of q
 )
