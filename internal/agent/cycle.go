@@ -163,13 +163,21 @@ func (a *Agent) askSources(ctx context.Context, number int) {
 // swept takes in what a sweep did. Where there is no link nothing was swept,
 // whatever was sent.
 func (a *Agent) swept(c discovery.Coverage) {
-	connected := slices.ContainsFunc(a.wire.Scope().Networks, func(n discovery.Network) bool { return n.Prefix == c.Network && n.Connected })
-	if !connected && c.Answered > 0 {
+	if c.Answered > 0 && a.coverage.onLink(c.Network) != "" && !onOwnLink(c.Network) {
 		a.coverage.routed(c.Network)
 	}
 	if !a.linkless(c.Network) {
 		a.coverage.add(c)
 	}
+}
+
+// onOwnLink tells whether an interface, be it switched off, carries a network:
+// who answers there without a link is this machine itself.
+func onOwnLink(p netip.Prefix) bool {
+	all, err := discovery.Interfaces()
+	return err != nil || slices.ContainsFunc(all, func(i discovery.Interface) bool {
+		return slices.ContainsFunc(i.Prefixes, p.Overlaps)
+	})
 }
 
 // linkless tells whether a network has no link on which to ask it.
