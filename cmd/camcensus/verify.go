@@ -35,13 +35,13 @@ func showVerification(w io.Writer, v *inventory.Verification) error {
 	if v.Base == 0 && v.Aside != "" {
 		fmt.Fprintf(&b, "an earlier inventory was set aside as %s: its events are in no chain of this file\n", v.Aside)
 	}
-	fmt.Fprintf(&b, "%d raw records agree with the events that cite them", v.Records)
+	fmt.Fprintf(&b, "raw records: %d, as events cite them", v.Records)
 	if v.AnswersOnly > 0 {
-		fmt.Fprintf(&b, "; of %d, kept by an older version, the answer is covered, not its address and time", v.AnswersOnly)
+		fmt.Fprintf(&b, "; of %d, kept by an older version, that covers the answer, not its address and time", v.AnswersOnly)
 	}
-	fmt.Fprintf(&b, "\n%d devices and their evidence are undamaged, by checksums; no event covers them\n", v.Devices)
+	fmt.Fprintf(&b, "\ndevices: %d, undamaged with their evidence; their checksums find damage, no forger\n", v.Devices)
 	if n := len(v.Forgotten); n > 0 {
-		fmt.Fprintf(&b, "%d devices of which events tell are no longer kept (retention forgets them, and so does who deletes them): %s\n",
+		fmt.Fprintf(&b, "no longer kept: %d of the devices of which events tell (forgotten by retention, or deleted): %s\n",
 			n, strings.Join(v.Forgotten[:min(n, 8)], " "))
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil || len(v.Open) == 0 {

@@ -40,17 +40,23 @@ func TestStoresOfEveryReleaseOpen(t *testing.T) {
 	for _, r := range released {
 		t.Run(r.file, func(t *testing.T) {
 			o := Options{Dir: t.TempDir(), Site: "hq"}
-			form, err := os.ReadFile(filepath.Join("testdata", r.file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(o.Dir, FileName), form, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			writeReleased(t, o.Dir, r.file)
 			s := newSite(t, o)
 			s.clock.t.Store(start.AddDate(1, 0, 0).UnixNano())
 			checkReleased(s, r.head, r.length)
 		})
+	}
+}
+
+// writeReleased puts the store of a release into a directory.
+func writeReleased(t *testing.T, dir, file string) {
+	t.Helper()
+	form, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, FileName), form, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
