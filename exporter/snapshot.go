@@ -86,7 +86,7 @@ type Network struct {
 	Tried, Answered, Excluded,
 	Unreachable, Bogus int
 	LastSweep time.Time // zero: never
-	Up        bool      // false: no sweep finished in two intervals, or no route
+	Up        bool      // false: no link, no sweep finished in two intervals, or no route
 	Reason    string    // why it is not up
 }
 

@@ -31,12 +31,13 @@ func TestANetworkWithoutALinkWasNotSwept(t *testing.T) {
 			Networks: []discovery.Network{{Prefix: here, Interface: "cam9", Connected: true}, {Prefix: there}}}
 	}
 	a := &Agent{wire: discovery.NewWire(scope(true), discovery.WireOptions{Log: zap.NewNop()}), coverage: newCoverageBook(),
-		inventory: inv, now: func() time.Time { return now }}
+		inventory: inv, progress: newProgress(), now: func() time.Time { return now }}
 	a.settings.Store(&settings{config: c})
 	var list []source
 	a.sources.Store(&list)
 	cycle := func(answered int) inventory.CycleEnd {
 		now = now.Add(10 * time.Minute)
+		a.progress.begin(1, now, 0)
 		a.coverage.begin()
 		a.knowNetworks()
 		for _, p := range []netip.Prefix{here, there} {
@@ -47,6 +48,7 @@ func TestANetworkWithoutALinkWasNotSwept(t *testing.T) {
 	}
 	set := func(s *discovery.Scope) {
 		now = now.Add(time.Minute)
+		a.relinks.note(a.wire.Scope().Interfaces, s.Interfaces, now)
 		a.wire.SetScope(s)
 		a.knowNetworks()
 		a.tellNetworks()
@@ -99,16 +101,22 @@ func TestANetworkWithoutALinkWasNotSwept(t *testing.T) {
 	back := "network_back 10.77.0.0/24: the link is back"
 	told(lost, back)
 
+	set(scope(false))
+	set(scope(true)) // in the middle of a cycle
+	a.swept(discovery.Coverage{Network: here, Tried: 253, Answered: 1, Finished: now})
+	check("out and in during a sweep", true, last, "")
+	told(lost, back, lost, back)
+
 	set(&discovery.Scope{Networks: []discovery.Network{{Prefix: here}, {Prefix: there}}}) // switched off: what was named seems routed
 	cycle(0)
 	cycle(0)
 	check("switched off", false, last, "no link on cam9")
-	told(lost, back, lost)
+	told(lost, back, lost, back, lost)
 	set(scope(true))
 	check("switched on", false, last, "its last sweep is more than two intervals old")
 	cycle(19)
 	check("switched on and swept", true, now, "")
-	told(lost, back, lost, "network_back 10.77.0.0/24: a sweep of it finished")
+	told(lost, back, lost, back, lost, "network_back 10.77.0.0/24: a sweep of it finished")
 
 	set(&discovery.Scope{Networks: []discovery.Network{{Prefix: here}, {Prefix: there}}}) // moved behind a router
 	cycle(19)

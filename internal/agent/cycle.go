@@ -160,20 +160,23 @@ func (a *Agent) askSources(ctx context.Context, number int) {
 	wg.Wait()
 }
 
-// swept takes in what a sweep did. Where there is no link nothing was swept,
-// whatever was sent.
+// swept takes in what a sweep did. Where there is no link, or was none for a
+// part of the cycle, nothing was swept, whatever was sent.
 func (a *Agent) swept(c discovery.Coverage) {
-	if c.Answered > 0 && a.coverage.onLink(c.Network) != "" && !onOwnLink(c.Network) {
+	if c.Answered > 0 && a.coverage.onLink(c.Network) != "" && !onOwnLink(a.wire.Scope(), c.Network) {
 		a.coverage.routed(c.Network)
 	}
-	if !a.linkless(c.Network) {
+	if !a.linkless(c.Network) && !a.relinked(c.Network, a.progress.started()) {
 		a.coverage.add(c)
 	}
 }
 
 // onOwnLink tells whether an interface, be it switched off, carries a network:
 // who answers there without a link is this machine itself.
-func onOwnLink(p netip.Prefix) bool {
+func onOwnLink(scope *discovery.Scope, p netip.Prefix) bool {
+	if slices.ContainsFunc(scope.Networks, func(n discovery.Network) bool { return n.Prefix == p && n.Connected }) {
+		return true
+	}
 	all, err := discovery.Interfaces()
 	return err != nil || slices.ContainsFunc(all, func(i discovery.Interface) bool {
 		return slices.ContainsFunc(i.Prefixes, p.Overlaps)
@@ -382,7 +385,7 @@ func (a *Agent) checkNetwork(ctx context.Context, n discovery.Network, since tim
 	}
 	c.Finished = a.now()
 	if c.Tried > 0 && ctx.Err() == nil {
-		a.coverage.add(c)
+		a.swept(c)
 	}
 }
 

@@ -122,6 +122,7 @@ func followsChanges(t *testing.T, a *Agent) {
 // off shows nobody.
 func pulledCable(t *testing.T, a *Agent) {
 	p, swept := netip.MustParsePrefix("10.66.0.0/24"), time.Now()
+	a.progress.begin(1, swept, 0)
 	a.swept(discovery.Coverage{Network: p, Tried: 253, Answered: 19, Finished: swept})
 	a.tellNetworks()
 	for _, step := range []struct {
