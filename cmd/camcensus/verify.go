@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"camcensus/internal/inventory"
@@ -13,7 +14,7 @@ import (
 // cannot be told from this file.
 func showVerification(w io.Writer, v *inventory.Verification) error {
 	if len(v.Faults) > 0 {
-		return fmt.Errorf("the inventory does not hold:\n%s", strings.Join(append(v.Faults, v.Open...), "\n"))
+		return fmt.Errorf("the inventory does not hold:\n%s", strings.Join(slices.Concat(v.Open, v.Faults), "\n"))
 	}
 	var b strings.Builder
 	switch {

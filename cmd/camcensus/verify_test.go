@@ -79,7 +79,7 @@ no longer kept: 2 of the devices of which events tell (forgotten by retention, o
 			t.Errorf("%s, %v", &b, err)
 		}
 	}
-	if err := showVerification(&strings.Builder{}, &inventory.Verification{Faults: []string{"f"}, Open: []string{"o"}}); err == nil || fmt.Sprint(err) != "the inventory does not hold:\nf\no" {
+	if err := showVerification(&strings.Builder{}, &inventory.Verification{Faults: []string{"f"}, Open: []string{"o"}}); err == nil || fmt.Sprint(err) != "the inventory does not hold:\no\nf" {
 		t.Error(err)
 	}
 }

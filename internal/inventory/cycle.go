@@ -225,7 +225,7 @@ func (i *Inventory) expire(e *entry, now time.Time) {
 			kept = append(kept, x)
 			continue
 		}
-		i.append(Event{Time: now, Device: e.id, Event: "exception_expired", From: x.Policy + " " + x.ID, Evidence: "owner " + x.Owner + ", expired " + x.Expires.Format(time.DateOnly)})
+		i.append(Event{Time: now, Device: e.id, Event: "exception_expired", From: x.line(), Evidence: "owner " + x.Owner + ", expired " + x.Expires.Format(time.DateOnly)})
 	}
 	if len(kept) != len(e.people.exceptions) {
 		e.people.exceptions = kept

@@ -75,13 +75,16 @@ func (i *Inventory) Except(id string, x Exception) (Exception, error) {
 		p.exceptions = append(slices.Clip(p.exceptions), x)
 		i.touch(e)
 		i.tell(e, Event{
-			Time: now, Event: "excepted", To: abridged(x.Policy, maxEventText/2) + " " + x.ID + " until " + x.Expires.Format(time.RFC3339), By: x.By,
+			Time: now, Event: "excepted", To: x.line() + " until " + x.Expires.Format(time.RFC3339), By: x.By,
 			Evidence: abridged("owner "+x.Owner, maxEventText/2-2) + ": " + abridged(x.Reason, maxEventText/2),
 		})
 		return nil
 	})
 	return x, err
 }
+
+// line names an exception, for events.
+func (x *Exception) line() string { return abridged(x.Policy, maxEventText/2) + " " + x.ID }
 
 // Unexcept withdraws an exception by its id, or, where exception names a
 // policy, every exception of the device under that policy.
@@ -97,7 +100,7 @@ func (i *Inventory) Unexcept(id, exception, by string) error {
 				kept = append(kept, x)
 				continue
 			}
-			i.tell(e, Event{Time: now, Event: "exception_withdrawn", From: x.Policy + " " + x.ID, By: by})
+			i.tell(e, Event{Time: now, Event: "exception_withdrawn", From: x.line(), By: by})
 		}
 		if len(kept) == len(p.exceptions) {
 			return fmt.Errorf("%w: no exception %q", ErrInvalid, exception)

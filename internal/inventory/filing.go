@@ -24,6 +24,18 @@ type filing struct {
 	merged map[string]merging
 	split  map[string]bool // ids that something was split from
 	kept   map[int64]*keptDevice
+
+	// What persons said and did not take back keeps a device for ever: its
+	// determination, and its exceptions by their ids.
+	determined map[string]int64
+	excepted   map[string]grant
+	mixed      map[string]bool // ids merged or split: what was said of one may have gone to the other
+}
+
+// grant is the event of an exception.
+type grant struct {
+	seq    int64
+	device string
 }
 
 // trail is how the events of one id are filed. A device that was forgotten and
@@ -52,7 +64,8 @@ type keptDevice struct {
 }
 
 func newFiling() *filing {
-	return &filing{trails: map[string]*trail{}, of: map[int64]string{}, merged: map[string]merging{}, split: map[string]bool{}, kept: map[int64]*keptDevice{}}
+	return &filing{trails: map[string]*trail{}, of: map[int64]string{}, merged: map[string]merging{}, split: map[string]bool{}, kept: map[int64]*keptDevice{},
+		determined: map[string]int64{}, excepted: map[string]grant{}, mixed: map[string]bool{}}
 }
 
 func (f *filing) step(v *Verification, e *Event, owner int64) {
@@ -68,6 +81,7 @@ func (f *filing) step(v *Verification, e *Event, owner int64) {
 		return
 	}
 	f.of[owner] = e.Device
+	f.said(e)
 	t := f.trails[e.Device]
 	if t == nil {
 		t = &trail{no: owner}
@@ -102,6 +116,28 @@ func (f *filing) step(v *Verification, e *Event, owner int64) {
 	t.newest = f.newest
 }
 
+// said follows what persons said of the device of an event.
+func (f *filing) said(e *Event) {
+	words := strings.Fields(e.From)
+	switch e.Event {
+	case "determined":
+		if delete(f.determined, e.Device); e.To != "" {
+			f.determined[e.Device] = e.Seq
+		}
+	case "excepted":
+		granted, _, _ := strings.Cut(e.To, " until ")
+		if words = strings.Fields(granted); len(words) > 0 {
+			f.excepted[words[len(words)-1]] = grant{e.Seq, e.Device}
+		}
+	case "exception_expired", "exception_withdrawn":
+		if len(words) > 0 {
+			delete(f.excepted, words[len(words)-1])
+		}
+	case "merged", "split":
+		f.mixed[e.From], f.mixed[e.To] = true, true
+	}
+}
+
 func (v *Verification) misfiled(e *Event) {
 	v.fault("event %d (%s of %s) is filed under another device: a list of the device's events would not show it", e.Seq, e.Event, e.Device)
 }
@@ -131,7 +167,7 @@ func (v *Verification) filed(ctx context.Context, tx *sql.Tx) error {
 		switch {
 		case !there:
 			v.Forgotten = append(v.Forgotten, id)
-		case no != t.no && (no <= t.newest || d == nil || d.tracked):
+		case no != t.no && (no <= t.newest || d != nil && d.tracked):
 			v.fault("events of %s are filed under number %d, the device has %d: a list of its events would not show them", id, t.no, no)
 		}
 	}
@@ -152,7 +188,21 @@ func (v *Verification) filed(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	slices.Sort(v.Forgotten)
+	for id, seq := range f.determined {
+		v.spokenOf(id, seq, numbers)
+	}
+	for _, x := range f.excepted {
+		v.spokenOf(x.device, x.seq, numbers)
+	}
 	return err
+}
+
+// spokenOf tells of a device that is not there, though what a person said of it
+// in an event stands.
+func (v *Verification) spokenOf(id string, seq int64, numbers map[string]int64) {
+	if numbers[id] == 0 && !v.filing.mixed[id] {
+		v.fault("%s is not there, though what event %d says of it stands", id, seq)
+	}
 }
 
 // citations are the raw records that events rest on.
@@ -199,7 +249,7 @@ func (c *citations) step(e *Event) {
 // records holds the raw records against their digests, and against the events
 // that cite them: each is there, and no other.
 func (v *Verification) records(ctx context.Context, tx *sql.Tx) error {
-	count := map[string]int{}
+	count, uncited := map[string]int{}, 0
 	err := eachTx(ctx, tx, "SELECT device, digest, kind, record FROM records", func(r *sql.Rows) error {
 		var device, digest, kind, text string
 		if err := r.Scan(&device, &digest, &kind, &text); err != nil {
@@ -214,18 +264,24 @@ func (v *Verification) records(ctx context.Context, tx *sql.Tx) error {
 		switch {
 		case err != nil || !whole && digest != recordDigest(rec.Bytes()) || kind != rec.Kind || known && kind != by.kind:
 			v.fault("raw record %s of %s was altered", short, device)
-		case !known && !v.cited.clipped[device]:
-			v.fault("raw record %s of %s is cited by no event", short, device)
 		case known:
 			v.Records++
 			if !whole {
 				v.AnswersOnly++
 			}
+		case v.cited.clipped[device]:
+		case v.Base > 0:
+			uncited++
+		default:
+			v.fault("raw record %s of %s is cited by no event", short, device)
 		}
 		by.met = true
 		v.cited.by[cited{device, short}] = by
 		return nil
 	})
+	if uncited > 0 { // a file that begins anew has none
+		v.fault("there are %d raw records that only events 1 to %d can have cited: those were taken out of this very file", uncited, v.Base)
+	}
 	for k, by := range v.cited.by {
 		if !by.met && count[k.device] < maxKeptPerDevice {
 			v.fault("raw record %s of %s, which event %d cites, is not there", k.digest, k.device, by.seq)
