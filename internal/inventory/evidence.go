@@ -112,7 +112,7 @@ func (i *Inventory) learn(e *entry, bind uint32, o *Observation) bool {
 
 // known tells whether this very answer was kept less than a day ago.
 func (i *Inventory) known(e *entry, bind uint32, g group, ev []fingerprint.Evidence, t time.Time) bool {
-	m := mark{group: i.hashGroup(g), content: i.hashContent(ev), bind: bind, seen: uint32(t.Unix() / 60)}
+	m := i.markOf(g, ev, bind, t)
 	for n := range e.marks {
 		old := &e.marks[n]
 		if old.group != m.group || old.bind != bind {
@@ -129,6 +129,10 @@ func (i *Inventory) known(e *entry, bind uint32, g group, ev []fingerprint.Evide
 	}
 	e.marks = append(e.marks, m)
 	return false
+}
+
+func (i *Inventory) markOf(g group, ev []fingerprint.Evidence, bind uint32, t time.Time) mark {
+	return mark{group: i.hashGroup(g), content: i.hashContent(ev), bind: bind, seen: uint32(t.Unix() / 60)}
 }
 
 func (i *Inventory) hashGroup(g group) uint32 {

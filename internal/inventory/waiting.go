@@ -64,6 +64,9 @@ func (i *Inventory) foreign(e *entry, bind uint32, o *Observation, ids *identiti
 	if ids.any() {
 		return true // none of which is the device's
 	}
+	if i.knowsAll(e, bind, o) {
+		return false
+	}
 	c := i.coldOf(e)
 	if c == nil {
 		return true
@@ -86,6 +89,20 @@ func (i *Inventory) foreign(e *entry, bind uint32, o *Observation, ids *identiti
 		}
 	}
 	return false
+}
+
+// knowsAll tells, without a look into the store, whether all of it was kept
+// before, word for word; false may be wrong.
+func (i *Inventory) knowsAll(e *entry, bind uint32, o *Observation) bool {
+	for g, ev := range i.answers(o.Evidence) {
+		m := i.markOf(g, ev, bind, o.Time)
+		if !slices.ContainsFunc(e.marks, func(old mark) bool {
+			return old.group == m.group && old.bind == m.bind && old.content == m.content
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 func (i *Inventory) uses(ev *fingerprint.Evidence) bool {
