@@ -103,15 +103,20 @@ func (a *Agent) pass(ctx context.Context, h *host, device *string, state func() 
 }
 
 // ask puts one question. The answer is that of the MAC which the kernel had
-// for the address both before and after; it is void when that changed, since
-// then nobody knows whose it is.
+// for the address both before and after, or, where it had none before, of the
+// one that was sighted there; it is void when that changed, since then nobody
+// knows whose it is.
 func (a *Agent) ask(ctx context.Context, h *host, q fingerprint.Question, class fingerprint.Class) (ans probe.Answer, void bool) {
-	before := a.wire.HolderOf(h.addr, h.iface)
+	holder := func() net.HardwareAddr { return sender(h.addr, a.wire.HolderOf(h.addr, h.iface)) }
+	before := holder()
+	if before == nil {
+		before = h.mac
+	}
 	ans = a.prober.Ask(ctx, probe.Target{IP: h.addr, Interface: h.iface, MAC: h.mac, Class: class}, q)
 	if len(ans.Records) == 0 {
 		return ans, false
 	}
-	after := a.wire.HolderOf(h.addr, h.iface)
+	after := holder()
 	if before != nil && after != nil && !bytes.Equal(before, after) {
 		a.log.Debug("answer dropped: another device took the address while it was asked", zap.Stringer("ip", h.addr),
 			zap.Stringer("before", before), zap.Stringer("after", after))
@@ -120,7 +125,7 @@ func (a *Agent) ask(ctx context.Context, h *host, q fingerprint.Question, class 
 	if after == nil {
 		after = before
 	}
-	if after = sender(h.addr, after); after != nil && !bytes.Equal(after, h.mac) {
+	if after != nil && !bytes.Equal(after, h.mac) {
 		a.turnTo(h, after)
 		for i := range ans.Records {
 			ans.Records[i].MAC = after.String()
