@@ -70,6 +70,9 @@ func (i *Inventory) Observe(o Observation) Seen {
 			i.waiting.add(o, e.id)
 			return Seen{Device: e.id, Waits: true}
 		}
+		if e := i.macs[ids.mac]; e != nil && len(ids.payload) > 0 && !i.holdsKey(e, &ids) {
+			ids.keys, ids.payload, ids.cert = nil, nil, 0 // it names other hardware: whose its serial is will be seen
+		}
 	}
 	seen := i.take(o, ids)
 	if !shown.zero() && o.IP.IsValid() {
