@@ -81,17 +81,6 @@ func (w *Where) Holds(q, digits string) bool {
 	return false
 }
 
-// Texts are the first address and the first MAC, "" where there is none.
-func (w *Where) Texts() (ip, mac string) {
-	if len(w.IPs) > 0 {
-		ip = w.IPs[0].String()
-	}
-	if len(w.MACs) > 0 {
-		mac = string(appendMAC(nil, w.MACs[0], ":"))
-	}
-	return ip, mac
-}
-
 // appendMAC appends a MAC's text, its octets parted by between.
 func appendMAC(b []byte, m [6]byte, between string) []byte {
 	const digits = "0123456789abcdef"
