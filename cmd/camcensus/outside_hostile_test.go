@@ -195,6 +195,8 @@ func TestAHostileSiteHarmsNobody(t *testing.T) {
 	honest, _ := r.Site.Device("hikvision")
 	if found := a.list("q=" + honest.HardwareAddr().String()).Devices; len(found) != 1 || verdictOf(found[0], "ca-hikvision-2025") != "banned" {
 		t.Errorf("the honest Hikvision camera is not banned under ca-hikvision-2025: %+v", found)
+	} else if len(found[0].MACs) != 1 {
+		t.Errorf("the honest Hikvision camera has %v", found[0].MACs)
 	}
 	if peak := a.status("VmHWM"); peak > hostileMemory {
 		t.Errorf("%d kB of resident memory at its peak, want at most %d", peak, hostileMemory)
@@ -255,7 +257,6 @@ func nobodyAccused(t *testing.T, r *lab.Running, devices []inventory.Device) {
 	honest, _ := r.Site.Device("hikvision")
 	for _, d := range devices {
 		for _, v := range d.Verdicts {
-			// Beside its own it may bear a MAC that somebody claimed its address with.
 			if v.Verdict == "banned" && !slices.Contains(d.MACs, honest.HardwareAddr().String()) {
 				t.Errorf("%v %v is banned under %s: %+v", d.IPs, d.MACs, v.Policy, d.Reasons)
 			}

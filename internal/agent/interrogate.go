@@ -168,7 +168,7 @@ func (a *Agent) answer(h *host, device string, rec discovery.Record, behind bool
 	if seen.Device != device {
 		a.unjudged.add(seen.Device)
 	}
-	a.keeper.divide(seen.Split)
+	a.divide(seen.Split)
 	a.keeper.keep(seen.Device, rec)
 	return seen.Device
 }

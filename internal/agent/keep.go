@@ -3,10 +3,13 @@ package agent
 import (
 	"crypto/sha256"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"camcensus/discovery"
+	"camcensus/fingerprint"
 	"camcensus/internal/inventory"
 )
 
@@ -16,6 +19,7 @@ type keeper struct {
 	to     func(device string, r discovery.Record)
 	passed map[[sha256.Size]byte]bool
 	split  map[heldBy]string // to which device
+	named  map[heldBy]string // to which device that goes which names it
 }
 
 // heldBy is an address that was taken for a device's.
@@ -25,7 +29,7 @@ type heldBy struct {
 }
 
 func newKeeper(to func(string, discovery.Record)) *keeper {
-	return &keeper{to: to, passed: map[[sha256.Size]byte]bool{}, split: map[heldBy]string{}}
+	return &keeper{to: to, passed: map[[sha256.Size]byte]bool{}, split: map[heldBy]string{}, named: map[heldBy]string{}}
 }
 
 func (k *keeper) keep(device string, r discovery.Record) {
@@ -44,7 +48,17 @@ func (k *keeper) keep(device string, r discovery.Record) {
 	}
 }
 
-// divide notes that what was kept of one device is of several.
+// divide has those judged anew that lost evidence to others, and notes for the
+// records that what was kept of one device is of several.
+func (a *Agent) divide(split []inventory.SplitOff) {
+	for _, s := range split {
+		if s.Named {
+			a.unjudged.add(s.From)
+		}
+	}
+	a.keeper.divide(split)
+}
+
 func (k *keeper) divide(split []inventory.SplitOff) {
 	if k.to == nil || len(split) == 0 {
 		return
@@ -52,7 +66,11 @@ func (k *keeper) divide(split []inventory.SplitOff) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range split {
-		k.split[heldBy{s.From, s.IP}] = s.To
+		to := k.split
+		if s.Named {
+			to = k.named
+		}
+		to[heldBy{s.From, s.IP}] = s.To
 	}
 }
 
@@ -78,7 +96,7 @@ func (a *Agent) Filing(without map[string]bool) func(device string, r discovery.
 		names[d.ID] = host
 	}
 	return func(device string, r discovery.Record) (string, discovery.Record) {
-		device = a.keeper.holder(a.inventory, device, r)
+		device = a.holder(device, r)
 		r.Host = names[device]
 		if !borne[r.MAC] {
 			r.MAC = ""
@@ -88,21 +106,39 @@ func (a *Agent) Filing(without map[string]bool) func(device string, r discovery.
 }
 
 // holder is whose record it is, as is known in the end.
-func (k *keeper) holder(all *inventory.Inventory, device string, r discovery.Record) string {
-	if d, ok := all.Plain(device); ok {
+func (a *Agent) holder(device string, r discovery.Record) string {
+	if d, ok := a.inventory.Plain(device); ok {
 		device = d.ID
 	}
 	ip, err := netip.ParseAddr(r.IP)
 	if err != nil {
 		return device
 	}
-	k.mu.Lock()
-	to, divided := k.split[heldBy{device, ip}]
-	k.mu.Unlock()
-	if d, ok := all.Plain(to); ok && divided {
+	split, named := a.keeper.heirs(device, ip)
+	if d, ok := a.inventory.Plain(named); ok && r.MAC == "" && a.namesOne(r, d.MACs) {
+		return d.ID
+	}
+	if d, ok := a.inventory.Plain(split); ok {
 		return d.ID
 	}
 	return device
+}
+
+// heirs are to whom went what was taken for the device's at the address: all of
+// it, and what names the other's MAC; "" for nobody.
+func (k *keeper) heirs(device string, ip netip.Addr) (split, named string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := heldBy{device, ip}
+	return k.split[at], k.named[at]
+}
+
+// namesOne tells whether a record names one of the MACs as its sender's own.
+func (a *Agent) namesOne(r discovery.Record, macs []string) bool {
+	return slices.ContainsFunc(a.judge().parsers.Evidence(r), func(e fingerprint.Evidence) bool {
+		m, err := net.ParseMAC(e.Value)
+		return e.Field == "mac" && err == nil && slices.Contains(macs, m.String())
+	})
 }
 
 // firstAddress is the address by which a device is best known: an IPv4 one,

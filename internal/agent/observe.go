@@ -57,7 +57,7 @@ func (a *Agent) take(s discovery.Sighting) {
 	if seen.New || seen.Changed {
 		a.unjudged.add(seen.Device)
 	}
-	a.keeper.divide(seen.Split)
+	a.divide(seen.Split)
 	a.progress.sighted(seen.Device)
 	if !seen.Waits {
 		a.keeper.keep(seen.Device, rec)

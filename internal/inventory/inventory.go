@@ -100,10 +100,11 @@ type Inventory struct {
 	cycle      int
 	cycleStart time.Time
 	waiting    waiting
-	judgedBy   string // by what every device was judged; see RejudgeUnless
-	judging    bool   // whoever opened it keeps every device judged by that
-	overruled  bool   // and has called Rejudge since: by what, it does not say
-	changes    uint64 // grows with every visible change
+	given      []SplitOff // by the observation that is being taken in
+	judgedBy   string     // by what every device was judged; see RejudgeUnless
+	judging    bool       // whoever opened it keeps every device judged by that
+	overruled  bool       // and has called Rejudge since: by what, it does not say
+	changes    uint64     // grows with every visible change
 	channels   atomic.Pointer[channels]
 	snapshot   weak.Pointer[snapshot]
 	readOnly   bool

@@ -40,11 +40,13 @@ type Seen struct {
 	Split   []SplitOff // what was found to be of other devices
 }
 
-// SplitOff is an address whose holder was taken for another device until its
-// MAC proved to be a gateway's.
+// SplitOff is an address whose holder was taken for another device, until its
+// MAC proved to be a gateway's or, where Named, until the MAC was seen that it
+// had named. Then only what named that MAC was the other's.
 type SplitOff struct {
 	From, To string // device ids
 	IP       netip.Addr
+	Named    bool
 }
 
 // Observe takes in one observation: it finds or makes the device, binds it to
@@ -80,8 +82,10 @@ func (i *Inventory) Observe(o Observation) Seen {
 			w.MAC = o.MAC
 			ids := readIdentities(w.Evidence)
 			ids.mac = shown
-			if then := i.take(w, ids); then.Device == seen.Device {
-				seen.New, seen.Changed, seen.Split = seen.New || then.New, seen.Changed || then.Changed, append(seen.Split, then.Split...)
+			then := i.take(w, ids)
+			seen.Split = append(seen.Split, then.Split...)
+			if then.Device == seen.Device {
+				seen.New, seen.Changed = seen.New || then.New, seen.Changed || then.Changed
 			}
 		}
 	}
@@ -95,14 +99,16 @@ func (i *Inventory) take(o Observation, ids identities) Seen {
 		return Seen{}
 	}
 	no, bound := i.bind(e, &o, &ids)
+	given := i.given
+	i.given = nil
 	changed := i.learn(e, no, &o)
 	i.describe(e, &o)
 	i.sign(e, &o)
 	i.records.keep(e.id, o.Record)
 	if here, split := i.gateway(e, ids.mac, o.IP); here != nil {
-		return Seen{Device: here.id, New: isNew, Changed: true, Split: split}
+		return Seen{Device: here.id, New: isNew, Changed: true, Split: append(given, split...)}
 	}
-	return Seen{Device: e.id, New: isNew, Changed: isNew || bound || changed}
+	return Seen{Device: e.id, New: isNew, Changed: isNew || bound || changed, Split: given}
 }
 
 // bind puts the device at the address of the observation. It returns the
@@ -176,7 +182,9 @@ func (i *Inventory) takeAddress(e *entry, b *binding, o *Observation) bool {
 		ended = append(ended, other)
 	}
 	for _, other := range ended {
-		i.release(other, other.liveAt(o.IP))
+		held := other.liveAt(o.IP)
+		i.release(other, held)
+		i.handNamed(other, held, e, b)
 	}
 	b.live = true
 	i.addAddress(o.IP, e)

@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"bytes"
+	"net"
 	"slices"
 )
 
@@ -59,6 +61,47 @@ func (i *Inventory) handOver(from, to *entry, o *Observation) {
 	from.marks, to.marks = nil, nil
 	i.keepCold(from, c)
 	i.keepCold(to, given)
+}
+
+// handNamed gives a device whose MAC is now seen at an address what was said
+// there by datagrams that name this MAC. They were credited to the one whose MAC
+// was seen there until then.
+func (i *Inventory) handNamed(from *entry, was *binding, to *entry, is *binding) {
+	if is.mac.zero() || was.mac.zero() || is.mac == was.mac {
+		return
+	}
+	c := i.coldOf(from)
+	if c == nil {
+		return
+	}
+	named := map[group]bool{}
+	for n := range c.items {
+		it := &c.items[n]
+		if m, err := net.ParseMAC(it.Value); it.bind == was.no && it.Field == "mac" && err == nil && bytes.Equal(m, is.mac[:]) {
+			named[it.group()] = true
+		}
+	}
+	if len(named) == 0 {
+		return
+	}
+	given := &cold{}
+	if have := i.coldOf(to); have != nil {
+		given.items = slices.Clone(have.items)
+	}
+	left := &cold{}
+	for _, it := range c.items {
+		if it.bind != was.no || !named[it.group()] {
+			left.items = append(left.items, it)
+			continue
+		}
+		it.bind = is.no
+		given.items = append(given.items, it)
+	}
+	given.bound(i.opt.Uses)
+	from.marks, to.marks = nil, nil
+	i.keepCold(from, left)
+	i.keepCold(to, given)
+	i.given = append(i.given, SplitOff{From: from.id, To: to.id, IP: is.ip(), Named: true})
 }
 
 // remember files the device under the identities it showed.
