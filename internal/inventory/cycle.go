@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -157,7 +158,7 @@ func (i *Inventory) endAddresses(e *entry, c *CycleEnd) {
 			continue
 		}
 		i.release(e, b)
-		if next := &e.bindings[to]; b.ip().Is4() && next.no > b.no {
+		if next := &e.bindings[to]; b.ip().Is4() && cmp.Or(cmp.Compare(next.since, b.since), cmp.Compare(next.no, b.no)) > 0 {
 			i.tell(e, Event{Time: c.Time, Event: "moved", From: b.ip().String(), To: next.ip().String()})
 		}
 	}

@@ -166,7 +166,7 @@ type binding struct {
 	mac   hwaddr // zero when the network shows none
 	live  bool
 	no    uint32 // within the device, never reused
-	since int64
+	since int64  // it is, or was, live
 	last  int64
 }
 

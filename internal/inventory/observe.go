@@ -131,6 +131,7 @@ func (i *Inventory) bind(e *entry, o *Observation, ids *identities) (uint32, boo
 		was := b.last
 		b.last = max(b.last, now)
 		if !b.live && !e.movedSince(b, now) && i.takeAddress(e, b, o) {
+			b.since = now
 			i.moved(e, b, o, was)
 		}
 		if fresh {

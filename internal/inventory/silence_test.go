@@ -125,4 +125,10 @@ func TestAMoveBehindARouterEndsTheOldAddress(t *testing.T) {
 	if got := cycle(near); got != "10.0.0.1" {
 		t.Errorf("moved back it is at %s", got)
 	}
+	if got := strings.Join(s.told(a), " "); got != "appeared identified verdict_changed moved moved" {
+		t.Errorf("moved back, told %s", got)
+	}
+	if e := s.lastEvent(a, "moved"); e.From != "10.9.0.1" || e.To != "10.0.0.1" {
+		t.Errorf("moved from %s to %s", e.From, e.To)
+	}
 }
