@@ -197,6 +197,7 @@ func TestAHostileSiteHarmsNobody(t *testing.T) {
 		t.Errorf("the honest Hikvision camera is not banned under ca-hikvision-2025: %+v", found)
 	} else if len(found[0].MACs) != 1 {
 		t.Errorf("the honest Hikvision camera has %v", found[0].MACs)
+		t.Logf("%s\n%s", a.get("/api/v1/events?device="+found[0].ID), a.get("/api/v1/devices/"+found[0].ID))
 	}
 	if peak := a.status("VmHWM"); peak > hostileMemory {
 		t.Errorf("%d kB of resident memory at its peak, want at most %d", peak, hostileMemory)

@@ -296,7 +296,8 @@ func (i *Inventory) keepReasons(e *entry, id *fingerprint.Identity, texts []stri
 }
 
 // joinBySerial merges devices of one maker and serial: two interfaces of a
-// recorder that were asked by different protocols.
+// recorder that were asked by different protocols. A serial that was merely heard
+// at two MACs joins nobody, see believes.
 func (i *Inventory) joinBySerial(e *entry, now time.Time) {
 	serial := normalSerial(e.serial)
 	if serial == "" || e.unsteady {
@@ -309,6 +310,10 @@ func (i *Inventory) joinBySerial(e *entry, now time.Time) {
 	case other == nil:
 		i.addKey(e, k)
 	case i.apart[pair(e.id, other.id)] || e.sibling != other.sibling && e.burnedIn() && other.burnedIn():
+	case e.burnedIn() && other.burnedIn() && !i.answered(e):
+	case e.burnedIn() && other.burnedIn() && !i.answered(other):
+		i.dropKey(other, k)
+		i.addKey(e, k)
 	case len(e.macs)+len(other.macs) > maxMACsPerSerial:
 		i.disown(k)
 	default:

@@ -16,7 +16,7 @@ func (i *Inventory) crowd(e, other *entry, ids *identities, solicited bool) {
 	if other != nil {
 		macs = len(e.macs) + len(other.macs)
 	}
-	if macs <= maxMACsPerSerial || !i.believes(e, other, solicited) {
+	if macs <= maxMACsPerSerial || !i.believes(e, other, ids, solicited) {
 		return
 	}
 	for _, k := range ids.keys {

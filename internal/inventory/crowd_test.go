@@ -36,6 +36,9 @@ func TestClonesOfOneSerialAreCountedEach(t *testing.T) {
 	}
 }
 
+// byAnswer is a reason that rests on what a web server answered.
+var byAnswer = []fingerprint.Reason{{Source: "http", Port: 80, Field: "server", Supports: "Hikvision"}}
+
 // TestClonesBySerialAndMaker: their serial is known by the rules alone.
 func TestClonesBySerialAndMaker(t *testing.T) {
 	for clones, devices := range map[int]int{4: 1, 5: 5, 12: 12} {
@@ -44,7 +47,7 @@ func TestClonesBySerialAndMaker(t *testing.T) {
 			for k := range clones {
 				addr := fmt.Sprintf("10.0.0.%d", k+1)
 				id := s.see(addr, fmt.Sprintf("44:19:b6:00:00:%02x", k), ev("http", 80, "server", addr)...).Device
-				s.Commit(id, fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera, Serial: "DS-2CD2143AAWR123456789"},
+				s.Commit(id, fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera, Serial: "DS-2CD2143AAWR123456789", Reasons: byAnswer},
 					[]policy.Verdict{{Policy: "x", Verdict: policy.Banned}}, s.clock.now())
 			}
 			s.end(lan)

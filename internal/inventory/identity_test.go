@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"camcensus/fingerprint"
 	"camcensus/internal/policy"
 )
 
@@ -137,26 +138,35 @@ func TestReplacedCameraWithoutMAC(t *testing.T) {
 	s.want(2)
 }
 
+// TestRecorderWithTwoInterfaces: both answer with its serial, or announce it and
+// answer as one maker's.
 func TestRecorderWithTwoInterfaces(t *testing.T) {
-	sadp := func(m string) []string {
-		return []string{"serial", "DS-7608NI0123456789", "model", "DS-7608NI", "mac", m}
-	}
-	for _, order := range [][2]int{{0, 1}, {1, 0}} {
-		s := newSite(t, Options{})
-		nics := [2][2]string{{"10.0.0.1", macA}, {"10.0.1.1", macB}}
-		var ids []string
-		for _, n := range order {
-			s.see(nics[n][0], nics[n][1])
-			ids = append(ids, s.see(nics[n][0], nics[n][1], ev("sadp", 37020, sadp(nics[n][1])...)...).Device)
-		}
-		s.want(1)
-		d := s.Devices()[0]
-		if len(d.MACs) != 2 || d.MACs[0] != macA || len(d.IPs) != 2 {
-			t.Errorf("%+v", d)
-		}
-		for _, id := range ids {
-			if got, ok := s.Device(id); !ok || got.ID != d.ID {
-				t.Errorf("%s is lost", id)
+	for _, source := range []string{"isapi", "sadp"} {
+		for _, order := range [][2]int{{0, 1}, {1, 0}} {
+			s := newSite(t, Options{})
+			nics := [2][2]string{{"10.0.0.1", macA}, {"10.0.1.1", macB}}
+			var ids []string
+			for _, n := range order {
+				s.see(nics[n][0], nics[n][1])
+				s.see(nics[n][0], nics[n][1], ev("http", 80, "server", "App-webs/")...)
+				id := s.see(nics[n][0], nics[n][1], ev(source, 80, "serial", "DS-7608NI0123456789", "model", "DS-7608NI", "mac", nics[n][1])...).Device
+				ids = append(ids, id)
+			}
+			if source == "sadp" {
+				s.want(2)
+				for _, id := range ids {
+					s.Commit(id, fingerprint.Identity{Manufacturer: "Hikvision", Serial: "DS-7608NI0123456789", Reasons: byAnswer}, nil, s.clock.now())
+				}
+			}
+			s.want(1)
+			d := s.Devices()[0]
+			if len(d.MACs) != 2 || d.MACs[0] != macA || len(d.IPs) != 2 {
+				t.Errorf("%+v", d)
+			}
+			for _, id := range ids {
+				if got, ok := s.Device(id); !ok || got.ID != d.ID {
+					t.Errorf("%s is lost", id)
+				}
 			}
 		}
 	}

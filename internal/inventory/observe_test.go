@@ -76,15 +76,18 @@ func (s *site) see(addr, hw string, ev ...fingerprint.Evidence) Seen {
 		o.MAC = mac(hw)
 	}
 	if len(ev) > 0 {
-		o.Source = ev[0].Source
+		o.Source, o.Solicited = ev[0].Source, ev[0].Solicited
 	}
 	return s.Observe(o)
 }
 
+// asked are the kinds of evidence that answer a question put to one host alone.
+var asked = map[string]bool{"http": true, "https": true, "tls": true, "rtsp": true, "onvif": true, "isapi": true, "upnp": true}
+
 func ev(source string, port int, pairs ...string) []fingerprint.Evidence {
 	var out []fingerprint.Evidence
 	for n := 0; n < len(pairs); n += 2 {
-		out = append(out, fingerprint.Evidence{Source: source, Port: port, Field: pairs[n], Value: pairs[n+1], Solicited: port != 0})
+		out = append(out, fingerprint.Evidence{Source: source, Port: port, Field: pairs[n], Value: pairs[n+1], Solicited: asked[source]})
 	}
 	return out
 }

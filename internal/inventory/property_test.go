@@ -31,6 +31,7 @@ type world struct {
 	s     *site
 	hosts []*host
 	used  map[string]bool // addresses taken now
+	lies  bool
 	next  int
 	rng   *rand.Rand
 }
@@ -98,8 +99,16 @@ func (w *world) cycle() {
 			list = append(list,
 				func() { w.s.see(h.ips[n], h.macs[n], ev("arp", 0, "mac", h.macs[n])...) },
 				func() {
-					w.s.see(h.ips[n], h.macs[n], ev("sadp", 37020, "serial", h.serial, "mac", h.macs[n], "model", "M-"+h.serial)...)
+					w.s.see(h.ips[n], h.macs[n], ev("isapi", 80, "serial", h.serial, "mac", h.macs[n], "model", "M-"+h.serial)...)
 				})
+			if w.lies { // one says in another's name that it is this one
+				o := w.hosts[w.rng.IntN(len(w.hosts))]
+				list = append(list, func() {
+					if o.on && o != h {
+						w.s.see(o.ips[0], o.macs[0], ev("sadp", 37020, "serial", h.serial)...)
+					}
+				})
+			}
 		}
 	}
 	w.rng.Shuffle(len(list), func(a, b int) { list[a], list[b] = list[b], list[a] })
@@ -168,7 +177,7 @@ func sortedSet(s []string) string {
 
 func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		w := &world{t: r, s: newSite(t, Options{}), used: map[string]bool{}, rng: rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "order"), 1))}
+		w := &world{t: r, s: newSite(t, Options{}), used: map[string]bool{}, lies: rapid.Bool().Draw(r, "lies"), rng: rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "order"), 1))}
 		for range rapid.IntRange(1, 8).Draw(r, "hosts") {
 			w.add(1)
 		}

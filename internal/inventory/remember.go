@@ -110,7 +110,12 @@ func (i *Inventory) remember(e *entry, o *Observation, ids *identities) {
 		return
 	}
 	for _, k := range ids.keys {
-		if owner := i.keys[k]; owner == nil && !i.shared[keyName(k)] {
+		owner := i.keys[k]
+		if owner != nil && owner != e && o.Solicited && e.burnedIn() && owner.burnedIn() && !i.answeredWith(owner, ids) {
+			i.dropKey(owner, k) // it was merely said in its name
+			owner = nil
+		}
+		if owner == nil && !i.shared[keyName(k)] {
 			i.addKey(e, k)
 		}
 	}
@@ -137,6 +142,12 @@ func (i *Inventory) addKey(e *entry, k key) {
 	i.keys[k] = e
 	e.keys = append(slices.Clip(e.keys), k)
 	i.boundKeys(e)
+	i.touch(e)
+}
+
+func (i *Inventory) dropKey(e *entry, k key) {
+	delete(i.keys, k)
+	e.keys = slices.DeleteFunc(slices.Clone(e.keys), func(have key) bool { return have == k })
 	i.touch(e)
 }
 

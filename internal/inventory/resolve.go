@@ -335,7 +335,7 @@ func (i *Inventory) mayJoinMAC(e *entry, ids *identities, solicited bool) bool {
 	if !e.burnedIn() {
 		return true
 	}
-	return i.believes(e, nil, solicited) && i.serialAgrees(e, ids) && len(e.macs) < maxMACsPerSerial
+	return i.believes(e, nil, ids, solicited) && i.serialAgrees(e, ids) && len(e.macs) < maxMACsPerSerial
 }
 
 // mayMerge: the identities of both agree firmly enough, and nobody split them.
@@ -344,31 +344,39 @@ func (i *Inventory) mayMerge(a, b *entry, ids *identities, solicited bool) bool 
 		return false
 	}
 	if a.burnedIn() && b.burnedIn() {
-		return i.believes(a, b, solicited) && (i.serialAgrees(a, ids) || i.serialAgrees(b, ids)) && len(a.macs)+len(b.macs) <= maxMACsPerSerial
+		return i.believes(b, a, ids, solicited) && (i.serialAgrees(a, ids) || i.serialAgrees(b, ids)) && len(a.macs)+len(b.macs) <= maxMACsPerSerial
 	}
 	return true
 }
 
 // believes: a serial that was merely announced can be another's, said in the
-// name of an innocent to have it taken for a camera. It joins two hosts (b is
-// nil for one that nothing is known of) while neither has a name, or once both
-// have the same one by answers of their own.
-func (i *Inventory) believes(a, b *entry, solicited bool) bool {
-	switch {
-	case solicited:
+// name of an innocent to have it taken for a camera. It joins two hosts once both
+// have the same maker by answers of their own, else where both answered with it.
+// Of other, which answers now, nothing may be known yet: it is nil then.
+func (i *Inventory) believes(known, other *entry, ids *identities, solicited bool) bool {
+	if solicited && i.answeredWith(known, ids) {
 		return true
-	case b == nil:
-		return a.claims.manufacturer == ""
-	case a.claims.manufacturer != b.claims.manufacturer:
-		return false
 	}
-	return a.claims.manufacturer == "" || i.answered(a) && i.answered(b)
+	return other != nil && known.claims.manufacturer == other.claims.manufacturer && i.answered(known) && i.answered(other)
 }
 
-// answered: some of the device's evidence answered a question of ours.
+// answeredWith: the device named one of the serials when it was asked.
+func (i *Inventory) answeredWith(e *entry, ids *identities) bool {
+	c := i.coldOf(e)
+	return c != nil && slices.ContainsFunc(c.items, func(it item) bool {
+		return it.Solicited && it.Field == "serial" && slices.Contains(ids.keys, makeKey(keySerial, it.Source, normalSerial(it.Value)))
+	})
+}
+
+// answered: an answer to a question of ours bears out who made the device. What
+// was merely announced can be another's words.
 func (i *Inventory) answered(e *entry) bool {
 	c := i.coldOf(e)
-	return c != nil && slices.ContainsFunc(c.items, func(it item) bool { return it.Solicited })
+	return c != nil && e.claims.manufacturer != "" && slices.ContainsFunc(c.reasons, func(r fingerprint.Reason) bool {
+		return r.Supports == e.claims.manufacturer && slices.ContainsFunc(c.items, func(it item) bool {
+			return it.Solicited && it.Source == r.Source && it.Port == r.Port && it.Field == r.Field
+		})
+	})
 }
 
 func (i *Inventory) serialAgrees(e *entry, ids *identities) bool {

@@ -53,7 +53,7 @@ func TestWhereIsWhatDeviceShows(t *testing.T) {
 // camera while it answers.
 func TestAddressClaimedUnderTwoMACsIsShownOnce(t *testing.T) {
 	s := newSite(t, Options{})
-	serial := ev("sadp", 37020, "serial", "DS-2CD2143G2-I20230412AAWR287927092")
+	serial := ev("isapi", 80, "serial", "DS-2CD2143G2-I20230412AAWR287927092")
 	id := s.see("10.0.0.1", macA, serial...).Device
 	if other := s.see("10.0.0.1", macB, serial...).Device; other != id {
 		t.Fatalf("%s and %s", id, other)
