@@ -50,7 +50,7 @@ func (a *Agent) cycles(ctx context.Context) error {
 // in time too. Nothing was covered, so that nobody is missing.
 func (a *Agent) rest() {
 	a.judgeRest()
-	a.inventory.EndCycle(inventory.CycleEnd{Number: int(a.cycleNum.Load()), Time: a.now(), Asked: a.config().Discovery.IdentifyInterval.D()})
+	a.late(a.inventory.EndCycle(inventory.CycleEnd{Number: int(a.cycleNum.Load()), Time: a.now(), Asked: a.config().Discovery.IdentifyInterval.D()}))
 	a.judgeRest() // what the end of the cycle has parted
 	a.forgetHosts()
 	a.crowds.forget(a.now())
@@ -111,7 +111,7 @@ func (a *Agent) cycle(ctx context.Context) {
 	a.judgeRest()
 	a.placeDevices()
 	end := a.cycleEnd(number, begun)
-	a.inventory.EndCycle(end)
+	a.late(a.inventory.EndCycle(end))
 	a.judgeRest() // what the end of the cycle has parted
 	a.tellNetworks()
 	a.last.finished(begun, a.now())

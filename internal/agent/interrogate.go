@@ -169,6 +169,7 @@ func (a *Agent) answer(h *host, device string, rec discovery.Record, behind bool
 		a.unjudged.add(seen.Device)
 	}
 	a.divide(seen.Split)
+	a.late(seen.Late)
 	a.keeper.keep(seen.Device, rec)
 	return seen.Device
 }

@@ -48,6 +48,14 @@ func (k *keeper) keep(device string, r discovery.Record) {
 	}
 }
 
+// late takes note of what had waited.
+func (a *Agent) late(list []inventory.Late) {
+	for _, l := range list {
+		a.unjudged.add(l.Device)
+		a.keeper.keep(l.Device, l.Record)
+	}
+}
+
 // divide has those judged anew that lost evidence to others, and notes for the
 // records that what was kept of one device is of several.
 func (a *Agent) divide(split []inventory.SplitOff) {

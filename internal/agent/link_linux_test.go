@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/netip"
@@ -180,13 +181,14 @@ func askedByIPv6(t *testing.T, a *Agent) {
 
 // probeMatch is what a camera says to a question to its group: no MAC comes
 // with it.
-func probeMatch(t *testing.T, ip netip.Addr, endpoint string) discovery.Sighting {
+func probeMatch(t *testing.T, ip netip.Addr, endpoint, mac string) discovery.Sighting {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("..", "..", "discovery", "wsd", "testdata", "hikvision_probematch.xml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw = regexp.MustCompile(`uuid:[^<]*`).ReplaceAll(raw, []byte("uuid:"+endpoint))
+	raw = bytes.ReplaceAll(raw, []byte("58:50:ed:0a:0b:0c"), []byte(mac))
 	return discovery.Sighting{Source: "wsd", Interface: "cam0", IP: ip, Port: 3702, Kind: "wsd", Raw: raw}
 }
 
@@ -226,8 +228,8 @@ func forgedARP(t *testing.T, a *Agent) {
 	secondMAC, lan := "44:19:b6:01:02:04", netip.MustParsePrefix("10.66.0.0/24")
 	before := a.excludedIn(lan)
 	for _, s := range []discovery.Sighting{
-		arpOf(first, excludedMAC), arpOf(first, cameraMAC), probeMatch(t, first, "1"),
-		arpOf(second, secondMAC), arpOf(second, excludedMAC), probeMatch(t, second, "2"),
+		arpOf(first, excludedMAC), arpOf(first, cameraMAC), probeMatch(t, first, "1", cameraMAC),
+		arpOf(second, secondMAC), arpOf(second, excludedMAC), probeMatch(t, second, "2", secondMAC),
 		arpOf(silent, "44:19:b6:01:02:05"),
 	} {
 		a.observe(s)

@@ -58,6 +58,7 @@ func (a *Agent) take(s discovery.Sighting) {
 		a.unjudged.add(seen.Device)
 	}
 	a.divide(seen.Split)
+	a.late(seen.Late)
 	a.progress.sighted(seen.Device)
 	if !seen.Waits {
 		a.keeper.keep(seen.Device, rec)

@@ -28,15 +28,16 @@ type CycleEnd struct {
 
 // EndCycle draws the conclusions of a cycle: who is missing, which addresses
 // are given up, which exceptions are over, what is kept no longer.
-func (i *Inventory) EndCycle(c CycleEnd) {
+func (i *Inventory) EndCycle(c CycleEnd) []Late {
 	if c.Time.IsZero() {
 		c.Time = i.now()
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.readOnly {
-		return
+		return nil
 	}
+	late := i.endWaiting()
 	before := len(i.devices)
 	setBack := c.Time.Before(i.cycleStart) // the clock was: who showed himself in this cycle cannot be told
 	for _, e := range slices.Clone(i.sorted()) {
@@ -57,6 +58,7 @@ func (i *Inventory) EndCycle(c CycleEnd) {
 	i.cycle = c.Number
 	i.cycleStart = c.Time.UTC()
 	i.shrink()
+	return late
 }
 
 // followClock: a sign of life that a wrong clock dated into the future would

@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"net"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +32,47 @@ func TestASerialSaidInAnInnocentsNameDoesNotMakeItTheCamera(t *testing.T) {
 	s.Commit(forged, fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera}, nil, s.clock.now())
 	if got := s.see("10.0.0.2", macB, ev("sadp", 37020, camerasOwnWords(macB)...)...).Device; got == camera {
 		t.Error("said twice, it was merged")
+	}
+}
+
+// TestACopiedSerialMakesNobodyTheCamera: it is announced from an innocent's MAC,
+// before or after the camera shows itself, until both are judged by it.
+func TestACopiedSerialMakesNobodyTheCamera(t *testing.T) {
+	for _, order := range [][]int{{0, 1}, {1, 0}} {
+		s := newSite(t, Options{})
+		words := camerasOwnWords(macA)
+		announce := Observation{Source: "sadp", Interface: "eth0", IP: ip("10.0.0.2"), MAC: mac(macB), Evidence: ev("sadp", 37020, words[:4]...)}
+		named := fingerprint.Identity{Manufacturer: "Hikvision", Class: fingerprint.ClassCamera, Serial: words[1]}
+		for range 3 {
+			for _, n := range order {
+				if n == 0 {
+					s.see("10.0.0.2", macB, ev("http", 80, "server", "nginx")...)
+					announce.Time = s.clock.now()
+					s.Observe(announce)
+				} else {
+					s.see("10.0.0.1", macA, ev("http", 80, "server", "App-webs/")...)
+					s.see("10.0.0.1", "", ev("sadp", 37020, words...)...)
+				}
+			}
+			if s.macs[hwaddr(mac(macA))] == s.macs[hwaddr(mac(macB))] {
+				t.Fatal("one device")
+			}
+			announced := named
+			announced.Reasons = []fingerprint.Reason{{Source: "sadp", Port: 37020, Field: "serial", Supports: "Hikvision"}}
+			answered := announced
+			answered.Reasons = append(slices.Clone(byAnswer), announced.Reasons...)
+			s.Commit(s.macs[hwaddr(mac(macB))].id, announced, nil, s.clock.now())
+			s.Commit(s.macs[hwaddr(mac(macA))].id, answered, nil, s.clock.now())
+			s.want(2)
+			camera, innocent := s.macs[hwaddr(mac(macA))], s.macs[hwaddr(mac(macB))]
+			if got := s.values(camera.id); !strings.Contains(got, words[1]) || !strings.Contains(got, macA) {
+				t.Errorf("the camera says %q", got)
+			}
+			if got := s.values(innocent.id); strings.Contains(got, macA) {
+				t.Errorf("the innocent says %q", got)
+			}
+			s.end(lan)
+		}
 	}
 }
 

@@ -38,6 +38,13 @@ type Seen struct {
 	Changed bool       // its evidence or address is new: worth judging again
 	Waits   bool       // something new was said at its address, perhaps by another: it waits for a MAC to be seen there
 	Split   []SplitOff // what was found to be of other devices
+	Late    []Late     // what had waited and was taken in
+}
+
+// Late is what waited for a MAC to be seen at its address.
+type Late struct {
+	Device string // whose it is
+	Record discovery.Record
 }
 
 // SplitOff is an address whose holder was taken for another device, until its
@@ -72,24 +79,33 @@ func (i *Inventory) Observe(o Observation) Seen {
 			i.waiting.add(o, e.id)
 			return Seen{Device: e.id, Waits: true}
 		}
-		if e := i.macs[ids.mac]; e != nil && len(ids.payload) > 0 && !i.holdsKey(e, &ids) {
-			ids.keys, ids.payload, ids.cert = nil, nil, 0 // it names other hardware: whose its serial is will be seen
+		if i.namesOther(&ids) {
+			ids.keys, ids.payload, ids.cert = nil, nil, 0 // whose its serial is will be seen
 		}
 	}
 	seen := i.take(o, ids)
 	if !shown.zero() && o.IP.IsValid() {
-		for _, w := range i.waiting.heard(&o, shown, seen.Device) {
+		for _, w := range i.heard(&o, shown, seen.Device) {
 			w.MAC = o.MAC
-			ids := readIdentities(w.Evidence)
-			ids.mac = shown
-			then := i.take(w, ids)
+			then := i.takeLate(w, shown)
 			seen.Split = append(seen.Split, then.Split...)
 			if then.Device == seen.Device {
 				seen.New, seen.Changed = seen.New || then.New, seen.Changed || then.Changed
 			}
+			seen.Late = append(seen.Late, Late{then.Device, w.Record})
 		}
 	}
 	return seen
+}
+
+// takeLate takes in words that waited for the MAC that is seen at their address.
+func (i *Inventory) takeLate(w Observation, shown hwaddr) Seen {
+	ids := readIdentities(w.Evidence)
+	ids.mac = shown
+	if len(ids.payload) > 0 && !slices.Contains(ids.payload, shown) {
+		ids.keys, ids.payload, ids.cert = nil, nil, 0
+	}
+	return i.take(w, ids)
 }
 
 // take takes in an observation whose MAC, if any, is certain.

@@ -47,7 +47,7 @@ func (i *Inventory) inheritMAC(o *Observation, ids *identities) {
 		if b == nil || b.mac.zero() || e.state != Present || o.Time.UnixNano()-b.last >= int64(inheritAge) {
 			continue
 		}
-		if known := i.byKey(ids, true); known != nil && known != e && known.burnedIn() {
+		if known := i.byKey(ids, true); known != nil && known != e && known.burnedIn() && !slices.Contains(ids.payload, b.mac) {
 			return // its serial says who speaks; whose the address is may be quarrelled over
 		}
 		ids.mac = b.mac
