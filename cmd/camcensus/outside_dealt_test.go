@@ -91,3 +91,38 @@ func TestAddressesDealtAnewAccuseNobody(t *testing.T) {
 		}
 	}
 }
+
+const twoInterfaces = `
+name: two
+about: recorders with two interfaces, which announce a serial and answer the web without one
+segments: [{name: lan, prefix: 10.77.0.0/24}]
+devices:
+  - {name: h1, kind: hikvision-recorder, ip: 10.77.0.30, mac: "44:19:b6:00:00:30", serial: "DS-7608NI-K20820230412CCWR123456789WCVU"}
+  - {name: h2, kind: hikvision-recorder, ip: 10.77.0.31, mac: "44:19:b6:00:00:31", serial: "DS-7608NI-K20820230412CCWR123456789WCVU"}
+  - {name: d1, kind: dahua-recorder, ip: 10.77.0.40, mac: "e0:50:8b:00:00:40", serial: "7F01234PAZ12345"}
+  - {name: d2, kind: dahua-recorder, ip: 10.77.0.41, mac: "e0:50:8b:00:00:41", serial: "7F01234PAZ12345"}
+`
+
+func TestARecorderWithTwoInterfacesIsOneDevice(t *testing.T) {
+	s, err := lab.Load(strings.NewReader(twoInterfaces))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := lab.Segment(context.Background(), lab.SegmentOptions{Site: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	a := startAgent(t, t.TempDir(), brisk)
+	a.firstCycle()
+	a.await("two devices", 90*time.Second, func() bool { return len(a.devices()) == 2 })
+	for _, d := range a.devices() {
+		if len(d.MACs) != 2 || len(d.IPs) < 2 {
+			t.Errorf("%s: %v %v", d.Manufacturer, d.MACs, d.IPs)
+		}
+		if want := d.Manufacturer == "Hikvision"; want != (verdictOf(d, "ca-hikvision-2025") == "banned") {
+			t.Errorf("%s is %s", d.Manufacturer, verdictOf(d, "ca-hikvision-2025"))
+		}
+	}
+	a.stop()
+}
