@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"unsafe"
 
 	"camcensus/fingerprint"
 )
@@ -12,7 +13,7 @@ import (
 const (
 	maxWaiting      = 4096    // all together
 	maxWaitingAt    = 64      // from one address
-	maxWaitingBytes = 4 << 20 // of records and evidence
+	maxWaitingBytes = 4 << 20 // of memory
 )
 
 // waiting holds words that came without a MAC, from an address at which another
@@ -194,12 +195,13 @@ func (w *waiting) keep(ip netip.Addr, later []words) {
 	}
 }
 
+// size is about how many bytes of memory the words take.
 func size(list []words) int {
 	n := 0
 	for _, w := range list {
-		n += len(w.Record.Raw) + len(w.Record.Base64)
+		n += int(unsafe.Sizeof(w)) + len(w.Record.Raw) + len(w.Record.Base64)
 		for k := range w.Evidence {
-			n += len(w.Evidence[k].Value)
+			n += int(unsafe.Sizeof(w.Evidence[k])) + len(w.Evidence[k].Value)
 		}
 	}
 	return n
