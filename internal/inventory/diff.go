@@ -86,7 +86,7 @@ func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Di
 	if !from.Before(to) {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %s is not before %s", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
-	by, err := i.parts(ctx, from, to, most == 0)
+	by, err := i.parts(ctx, from, to)
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
@@ -95,42 +95,40 @@ func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Di
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
 	d := &Diff{From: from, To: to, Began: began}
-	var fresh, gone, back, changed []*part
+	var firsts [lists][]int64
+	for _, p := range by {
+		if p.merged {
+			continue
+		}
+		firsts[p.list()] = append(firsts[p.list()], p.first)
+		if p.list() == listNew && p.back {
+			d.NewReturned++
+		}
+	}
+	sums := diffSums{len(firsts[listNew]), len(firsts[listGone]), len(firsts[listReturned]), len(firsts[listChanged])}
+	last := [lists]int64{} // the first event of the last device of each list
+	for n, f := range firsts {
+		if slices.Sort(f); most > 0 {
+			f = f[:min(most, len(f))]
+		}
+		if len(f) > 0 {
+			last[n] = f[len(f)-1]
+		}
+	}
+	var chosen []*told
 	for id, p := range by {
-		switch {
-		case p.device != id: // merged into another
-		case p.gone:
-			gone = append(gone, p)
-		case p.fresh:
-			fresh = append(fresh, p)
-			if p.back {
-				d.NewReturned++
-			}
-		case p.back:
-			back = append(back, p)
-		default:
-			changed = append(changed, p)
+		if !p.merged && p.first <= last[p.list()] {
+			chosen = append(chosen, &told{device: id, part: p})
 		}
 	}
-	sums := diffSums{len(fresh), len(gone), len(back), len(changed)}
-	var chosen []*part
-	for _, list := range []*[]*part{&fresh, &gone, &back, &changed} {
-		slices.SortFunc(*list, func(a, b *part) int { return cmp.Compare(a.first, b.first) })
-		if most > 0 {
-			*list = (*list)[:min(most, len(*list))]
-		}
-		chosen = append(chosen, *list...)
-	}
-	if most > 0 {
-		err = i.tellOf(ctx, from, to, by, chosen)
-	}
-	if err == nil {
+	slices.SortFunc(chosen, func(a, b *told) int { return cmp.Compare(a.first, b.first) })
+	if err = i.tellOf(ctx, from, to, by, chosen); err == nil {
 		err = i.fillEvents(ctx, chosen)
 	}
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
-	d.New, d.Gone, d.Returned, d.Changed = i.changesOf(fresh), i.changesOf(gone), i.changesOf(back), i.changesOf(changed)
+	d.New, d.Gone, d.Returned, d.Changed = i.changesOf(chosen, listNew), i.changesOf(chosen, listGone), i.changesOf(chosen, listReturned), i.changesOf(chosen, listChanged)
 	return d, sums, nil
 }
 
@@ -162,36 +160,76 @@ func (i *Inventory) began(ctx context.Context) (time.Time, error) {
 	return began, err
 }
 
+// deviceKey is a device's id as a fixed number of bytes: of a hundred thousand
+// of them no string is kept.
+type deviceKey [len("d-") + 13]byte
+
+func keyOf(id []byte) (k deviceKey) {
+	copy(k[:], id)
+	return k
+}
+
+func (k deviceKey) String() string { return strings.TrimRight(string(k[:]), "\x00") }
+
 // part is one device's part in a period.
 type part struct {
-	device            string
-	first             int64 // number of its first event
-	state             State
-	fresh, back, gone bool
-	told              *told // what its events say; nil where that is not asked
+	first                      int64 // number of its first event
+	fresh, back, gone, removed bool
+	merged                     bool // into another, to which it was added
 }
 
-// told is what the events of one device say.
-type told struct {
-	seqs   []int64 // of the latest
-	counts map[string]int
-	events []Event
+func (p *part) state() State {
+	switch {
+	case p.removed:
+		return Removed
+	case p.gone:
+		return Missing
+	}
+	return Present
 }
 
-func (p *part) add(seq int64, event []byte) {
+// The lists of a Diff.
+const (
+	listNew = iota
+	listGone
+	listReturned
+	listChanged
+	lists
+)
+
+// list is where a device stands.
+func (p *part) list() int {
+	switch {
+	case p.gone:
+		return listGone
+	case p.fresh:
+		return listNew
+	case p.back:
+		return listReturned
+	}
+	return listChanged
+}
+
+func (p *part) add(event []byte) {
 	switch string(event) {
 	case "appeared":
 		p.fresh = true
 	case "missing":
-		p.gone, p.state = true, Missing
+		p.gone, p.removed = true, false
 	case "removed":
-		p.gone, p.state = true, Removed
+		p.gone, p.removed = true, true
 	case "returned":
-		p.gone, p.back, p.state = false, true, Present
+		p.gone, p.removed, p.back = false, false, true
 	}
-	if p.told != nil {
-		p.told.add(seq, event)
-	}
+}
+
+// told is a device's part with what its events say.
+type told struct {
+	part
+	device deviceKey
+	seqs   []int64 // of the latest
+	counts map[string]int
+	events []Event
 }
 
 func (t *told) add(seq int64, event []byte) {
@@ -203,94 +241,107 @@ func (t *told) add(seq int64, event []byte) {
 }
 
 // parts reads a period off the chain, by device. What happened to an id that
-// was merged away belongs to the device it became part of, and stands under
-// both.
-func (i *Inventory) parts(ctx context.Context, from, to time.Time, whole bool) (map[string]*part, error) {
-	by := map[string]*part{}
+// was merged away belongs to the device it became part of.
+func (i *Inventory) parts(ctx context.Context, from, to time.Time) (map[deviceKey]part, error) {
+	by := map[deviceKey]part{}
 	err := i.eachName(ctx, from, to, func(seq int64, device, event []byte) {
 		if len(device) == 0 {
 			return
 		}
-		p := by[string(device)]
-		if p == nil {
-			p = &part{device: string(device), first: seq, state: Present}
-			if whole {
-				p.told = &told{counts: map[string]int{}}
-			}
-			by[p.device] = p
+		id := keyOf(device)
+		p, met := by[id]
+		if !met {
+			p.first = seq
 		}
-		p.add(seq, event)
+		before := p
+		if p.add(event); p != before || !met {
+			by[id] = p
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	if met := i.foldMerged(by); len(met) > 0 {
 		err = i.eachName(ctx, time.Time{}, from, func(_ int64, device, event []byte) {
-			if p := met[string(device)]; p != nil && string(event) == "appeared" {
+			if id := keyOf(device); met[id] && string(event) == "appeared" {
+				p := by[id]
 				p.fresh = false
+				by[id] = p
 			}
 		})
 	}
 	return by, err
 }
 
+// into is the device that an id was merged into, if it was.
+func (i *Inventory) into(id deviceKey) (deviceKey, bool) {
+	if i.devices[id.String()] != nil {
+		return id, false
+	}
+	e := i.find(id.String())
+	if e == nil {
+		return id, false
+	}
+	return keyOf([]byte(e.id)), true
+}
+
 // foldMerged adds what happened to an id that was merged away to the device it
 // became part of. It returns the devices that are new by that alone: they may
 // have been there before.
-func (i *Inventory) foldMerged(by map[string]*part) (met map[string]*part) {
+func (i *Inventory) foldMerged(by map[deviceKey]part) (met map[deviceKey]bool) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	met = map[string]*part{}
+	met = map[deviceKey]bool{}
 	for id, p := range by {
-		e := i.find(id)
-		if e == nil || e.id == id {
+		to, merged := i.into(id)
+		into, ok := by[to]
+		if !merged || !ok {
 			continue
 		}
-		into := by[e.id]
-		if into == nil {
-			continue
-		}
-		by[id] = into
 		into.first = min(into.first, p.first)
-		if into.told != nil {
-			into.told.take(p.told)
-		}
 		if p.fresh && !into.fresh {
-			into.fresh, met[e.id] = true, into
+			into.fresh, met[to] = true, true
 		}
+		p.merged = true
+		by[id], by[to] = p, into
 	}
 	return met
 }
 
-func (t *told) take(other *told) {
-	for name, n := range other.counts {
-		t.counts[name] += n
-	}
-	t.seqs = append(t.seqs, other.seqs...)
-	slices.Sort(t.seqs)
-	t.seqs = t.seqs[max(len(t.seqs)-maxChangeEvents, 0):]
-}
-
 // tellOf reads what the events of the chosen say.
-func (i *Inventory) tellOf(ctx context.Context, from, to time.Time, by map[string]*part, chosen []*part) error {
-	for _, p := range chosen {
-		p.told = &told{counts: map[string]int{}}
+func (i *Inventory) tellOf(ctx context.Context, from, to time.Time, by map[deviceKey]part, chosen []*told) error {
+	tells := make(map[deviceKey]*told, len(chosen))
+	for _, t := range chosen {
+		t.counts = map[string]int{}
+		tells[t.device] = t
 	}
+	i.mu.RLock()
+	for id, p := range by {
+		if p.merged {
+			if into, _ := i.into(id); tells[into] != nil {
+				tells[id] = tells[into]
+			}
+		}
+	}
+	i.mu.RUnlock()
 	return i.eachName(ctx, from, to, func(seq int64, device, event []byte) {
-		if p := by[string(device)]; p != nil && p.told != nil {
-			p.told.add(seq, event)
+		if t := tells[keyOf(device)]; t != nil {
+			t.add(seq, event)
 		}
 	})
 }
 
-// changesOf adds what is known of the devices today.
-func (i *Inventory) changesOf(parts []*part) []Change {
-	out := make([]Change, 0, len(parts))
+// changesOf adds what is known of one list's devices today.
+func (i *Inventory) changesOf(of []*told, list int) []Change {
+	out := []Change{}
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	for _, p := range parts {
-		c := Change{Device: p.device, State: p.state, Events: p.told.events, Counts: p.told.counts}
-		if e := i.find(p.device); e != nil {
+	for _, t := range of {
+		if t.list() != list {
+			continue
+		}
+		c := Change{Device: t.device.String(), State: t.state(), Events: t.events, Counts: t.counts}
+		if e := i.find(c.Device); e != nil {
 			i.portray(&c, e)
 		}
 		out = append(out, c)
@@ -341,12 +392,12 @@ func (i *Inventory) eachName(ctx context.Context, from, to time.Time, show func(
 }
 
 // fillEvents reads the events that are told.
-func (i *Inventory) fillEvents(ctx context.Context, parts []*part) error {
+func (i *Inventory) fillEvents(ctx context.Context, of []*told) error {
 	owner := map[int64]*told{}
 	var seqs []int64
-	for _, p := range parts {
-		for _, seq := range p.told.seqs {
-			owner[seq] = p.told
+	for _, t := range of {
+		for _, seq := range t.seqs {
+			owner[seq] = t
 			seqs = append(seqs, seq)
 		}
 	}

@@ -73,7 +73,8 @@ type reportView struct {
 	Unclassified      int
 	Flagged           iter.Seq[*Device]
 	FlaggedCount      int
-	Unknown           []Device
+	Unknown           []reportUnknown // the first
+	UnknownCount      int
 	Determined        []Device
 	Excepted          []reportException
 	Removed           []Device
@@ -104,6 +105,14 @@ func (t reportTotal) Share(verdict string) string {
 type reportException struct {
 	Device Device
 	Exception
+}
+
+// reportUnknown is a row of the devices whose maker nobody knows.
+type reportUnknown struct {
+	ID, IP, MAC string
+	Class       fingerprint.Class
+	Location    string
+	LastSeen    time.Time
 }
 
 // maxUnknownListed bounds the table of unknown devices; flagged ones are all
@@ -153,8 +162,8 @@ func (i *Inventory) tally(v *reportView, o *ExportOptions) {
 		case flagged(d.Verdicts):
 			accused = append(accused, accusedDevice{d.ID, worst(d.Verdicts), d.FirstSeen})
 		case d.State != Removed && slices.ContainsFunc(d.Verdicts, func(o policy.Verdict) bool { return o.Verdict == policy.Unknown }):
-			if len(v.Unknown) < maxUnknownListed {
-				v.Unknown = append(v.Unknown, *d)
+			if v.UnknownCount++; v.UnknownCount <= maxUnknownListed {
+				v.Unknown = append(v.Unknown, reportUnknown{d.ID, firstOf(d.IPs), firstOf(d.MACs), d.Class, d.Annotations.Location, d.LastSeen})
 			} else {
 				v.Further++
 			}
@@ -247,6 +256,14 @@ func worst(verdicts []policy.Verdict) int {
 	return rank
 }
 
+// firstOf returns the first, "" of none.
+func firstOf(s []string) string {
+	if len(s) == 0 {
+		return ""
+	}
+	return s[0]
+}
+
 func (v *reportView) functions() template.FuncMap {
 	return template.FuncMap{
 		"t": v.word, "day": v.day, "time": moment, "verdict": v.verdict, "join": strings.Join, "meaning": v.meaning,
@@ -258,12 +275,7 @@ func (v *reportView) functions() template.FuncMap {
 		"verdicts": func() []string {
 			return []string{policy.Unknown, policy.Banned, policy.SuspectedV, policy.Clear, policy.OutOfScope}
 		},
-		"first": func(s []string) string {
-			if len(s) == 0 {
-				return ""
-			}
-			return s[0]
-		},
+		"first": firstOf,
 		// A card of few lines is not parted between two pages.
 		"short":   func(d *Device) bool { return len(d.Reasons)+4*len(d.Verdicts) <= 14 },
 		"percent": v.percent, "phrase": v.phrase, "told": v.told,
