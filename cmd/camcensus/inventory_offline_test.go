@@ -371,4 +371,14 @@ func TestADiffTellsWhatItCannotKnow(t *testing.T) {
 			}
 		}
 	}
+	for args, want := range map[string]string{
+		"":                                  "",
+		"--from 2020-01-01 --to 2020-03-31": "The inventory began on " + began + ", after this period: nothing is known of it.\n",
+		"--from 2020-01-01":                 "The inventory began on " + began + ": nothing is known of the time before.\n",
+	} {
+		res := camcensus(t, nil, append([]string{"inventory", "--storage.path", dir, "export"}, strings.Fields(args)...)...)
+		if res.status != 0 || res.err != want {
+			t.Errorf("export %s: status %d, %q, want %q", args, res.status, res.err, want)
+		}
+	}
 }

@@ -134,7 +134,24 @@ func (f *inventoryFlags) export(ctx context.Context, s streams, x *exportFlags) 
 	if errors.Is(err, errNoAgent) {
 		err = f.exportStored(ctx, dir, w, inventory.ExportOptions{Format: x.format, Lang: x.lang, From: from, To: to})
 	}
-	return errors.Join(err, done())
+	if err = errors.Join(err, done()); err == nil && x.format != "html" && !(from.IsZero() && to.IsZero()) {
+		err = remark(ctx, s.err, dir, from, to)
+	}
+	return err
+}
+
+// remark says beside a table of a period what the report says in it: of what part
+// nothing is known.
+func remark(ctx context.Context, w io.Writer, dir string, from, to time.Time) error {
+	inv, err := inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Log: zap.NewNop()})
+	if err != nil {
+		return err
+	}
+	text, err := inv.Unknown(ctx, from, to, "en")
+	if text != "" {
+		fmt.Fprintln(w, text)
+	}
+	return errors.Join(err, inv.Close())
 }
 
 // exportStored writes the export without an agent; the report's policies and

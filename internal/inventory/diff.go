@@ -40,6 +40,16 @@ func (d *Diff) Unknown(lang string) string {
 	return ""
 }
 
+// Unknown says in a language, en or fr, of what part of a period nothing is known,
+// since there was no inventory; "" where that is none. A zero time bounds nothing.
+func (i *Inventory) Unknown(ctx context.Context, from, to time.Time, lang string) (string, error) {
+	if to.IsZero() {
+		to = i.now()
+	}
+	began, err := i.began(ctx)
+	return (&Diff{From: from, To: to, Began: began}).Unknown(lang), err
+}
+
 // Also says in a language, en or fr, how many of the new returned as well, since
 // a device stands in one list only; "" where none did.
 func (d *Diff) Also(lang string) string {
