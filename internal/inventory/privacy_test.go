@@ -181,6 +181,46 @@ func TestMergedPhonesLeaveNothing(t *testing.T) {
 	}
 }
 
+// TestWhatIsForgottenIsOverwritten: no byte of it stays in the file.
+func TestWhatIsForgottenIsOverwritten(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir(), Retention: DefaultRetention})
+	var traces [][]byte
+	for n := range 60 {
+		hw := fmt.Sprintf("02:11:22:33:44:%02x", n)
+		id := s.see(fmt.Sprintf("10.0.0.%d", n+1), hw, ev("arp", 0, "mac", hw)...).Device
+		s.Commit(id, fingerprint.Identity{Class: fingerprint.ClassUnknown}, []policy.Verdict{{Policy: "x", Verdict: policy.Unclassified}}, s.clock.now())
+		traces = append(traces, []byte(hw), mac(hw), []byte(id))
+	}
+	written := func() (found int) {
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.store.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.ReadFile(s.store.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, trace := range traces {
+			if bytes.Contains(file, trace) {
+				found++
+			}
+		}
+		return found
+	}
+	s.end(lan)
+	if n := written(); n < len(traces)/3 {
+		t.Fatalf("%d traces of %d are in the file while the hosts are known: the test shows nothing", n, len(traces))
+	}
+	s.clock.pass(40 * day)
+	s.end(lan)
+	s.want(0)
+	if n := written(); n > 0 {
+		t.Errorf("%d traces of %d are in the file", n, len(traces))
+	}
+}
+
 // TestSpentNotesKeepNoPhone: what a person said of a host keeps it, but no
 // longer once it is taken back, and an edit that failed never.
 func TestSpentNotesKeepNoPhone(t *testing.T) {
