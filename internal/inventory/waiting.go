@@ -50,12 +50,17 @@ func (i *Inventory) mustWait(o *Observation, ids *identities) *entry {
 	if e == nil || i.holdsKey(e, ids) {
 		return nil
 	}
-	if b := e.liveAt(o.IP); !i.namesOther(ids) &&
-		(b == nil || max(e.first, b.since) >= i.cycleStart.UnixNano() || !i.foreign(e, b.no, o, ids)) {
+	b := e.liveAt(o.IP)
+	switch {
+	case i.namesOther(ids):
+		if b != nil && !i.news(e, b.no, o) {
+			return nil
+		}
+	case b == nil || max(e.first, b.since) >= i.cycleStart.UnixNano() || !ids.any() && !i.news(e, b.no, o):
 		return nil
 	}
 	for _, w := range i.waiting.at[o.IP] {
-		if w.device == e.id && w.Time.Before(i.cycleStart) && i.sameWords(w.Evidence, o.Evidence) {
+		if i.isOf(w, e.id) && w.Time.Before(i.cycleStart) && i.sameWords(w.Evidence, o.Evidence) {
 			i.waiting.keep(o.IP, nil)
 			return nil
 		}
@@ -70,13 +75,10 @@ func (i *Inventory) namesOther(ids *identities) bool {
 	return e != nil && len(ids.payload) > 0 && !i.holdsKey(e, ids)
 }
 
-// foreign tells whether an observation says what a device's evidence at an
-// address does not: another identity, another value of what rules look at, or
-// words in a protocol that it did not speak before.
-func (i *Inventory) foreign(e *entry, bind uint32, o *Observation, ids *identities) bool {
-	if ids.any() {
-		return true // none of which is the device's
-	}
+// news tells whether an observation says what a device's evidence at an address
+// does not: another value of what rules look at, or words in a protocol that it
+// did not speak before.
+func (i *Inventory) news(e *entry, bind uint32, o *Observation) bool {
 	if i.knowsAll(e, bind, o) {
 		return false
 	}

@@ -132,6 +132,13 @@ func TestWordsThatNameAnotherMAC(t *testing.T) {
 		if len(s.macs) != 2 {
 			t.Errorf("%d MACs", len(s.macs))
 		}
+		s.end(lan)
+		if seen := s.see("10.0.0.1", "", announced("B", macB)...); seen.Waits || seen.Changed || seen.Device != a {
+			t.Errorf("said again in the next cycle: %+v", seen)
+		}
+		if seen := s.see("10.0.0.1", "", announced("B, renamed", macB)...); !seen.Waits {
+			t.Errorf("something else: %+v", seen)
+		}
 	})
 	t.Run("until the other is seen", func(t *testing.T) {
 		s, a := first(t)
