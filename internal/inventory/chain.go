@@ -83,13 +83,20 @@ func abridged(s string, limit int) string {
 }
 
 // tell writes an event of a device into the chain. A device in which nothing
-// suggests a camera, and of which nobody said anything, leaves no trace there.
+// suggests a camera, and which nobody said was taken away, leaves no trace there
+// but for what persons do.
 func (i *Inventory) tell(e *entry, ev Event) {
-	if !e.tracked && ev.By == "" {
+	if !e.chronicled() && ev.By == "" {
 		return
 	}
 	ev.Device = e.id
 	i.append(ev)
+}
+
+// chronicled tells whether the chain follows a device: it may be a camera, or a
+// person said that it was taken away, and whether it stays away is to be seen.
+func (e *entry) chronicled() bool {
+	return e.tracked || e.returned != 0 || e.people != nil && e.people.removal != nil
 }
 
 // owner is a device's number in the store, 0 for none.

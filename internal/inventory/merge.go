@@ -156,7 +156,7 @@ func (i *Inventory) pass(id string) {
 const maxPassing = 4096
 
 // provisional: nothing but an address was ever known of it.
-func (e *entry) provisional() bool { return !e.hardware() && !e.tracked && !e.annotated() }
+func (e *entry) provisional() bool { return !e.hardware() && !e.chronicled() && !e.annotated() }
 
 // foldBindings joins two bindings to the same address and MAC.
 func (i *Inventory) foldBindings(e *entry) {

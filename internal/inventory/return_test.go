@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"camcensus/fingerprint"
 	"camcensus/internal/policy"
 )
 
@@ -69,5 +70,57 @@ func TestMergeByHandLeavesARemovedDeviceRemoved(t *testing.T) {
 	s.see("10.0.0.6", macB)
 	if d := s.device(a); d.State != Present || d.Returned.IsZero() {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestWhatIsNoCameraReturnsToo: of a printer that a person removed the chain tells
+// the return, and from then on whether it is there; a comparison and verify agree
+// with it. One that nobody spoke of leaves no event.
+func TestWhatIsNoCameraReturnsToo(t *testing.T) {
+	o := Options{Dir: t.TempDir(), MissingAfter: 1, Hostnames: "cameras"}
+	s := newSite(t, o)
+	printer, host, other := s.see("10.0.0.5", macA).Device, s.see("10.0.0.6", macB).Device, s.see("10.0.0.7", macC).Device
+	for _, id := range []string{printer, other} {
+		s.Commit(id, fingerprint.Identity{Manufacturer: "HP", Class: fingerprint.ClassOther},
+			[]policy.Verdict{{Policy: "ca-hikvision-2025", Verdict: policy.OutOfScope}}, s.clock.now())
+	}
+	s.end(lan)
+	from := s.clock.now()
+	s.clock.pass(time.Hour)
+	for _, id := range []string{printer, host} {
+		if err := s.Remove(id, "scrapped", "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.clock.pass(time.Hour)
+	s.see("10.0.0.5", macA)
+	s.see("10.0.0.6", macB)
+	for _, id := range []string{printer, host} {
+		if got := strings.Join(s.told(id), " "); got != "removed returned" {
+			t.Errorf("%s: told %q", id, got)
+		}
+		if d := s.device(id); d.State != Present || d.Returned.IsZero() || d.Removal != nil {
+			t.Errorf("%+v", d)
+		}
+	}
+	diff, err := s.Diff(t.Context(), from, s.clock.now().Add(time.Second))
+	if err != nil || len(diff.Returned) != 2 || len(diff.Gone) != 0 {
+		t.Errorf("%+v %v", diff, err)
+	}
+	s = reopen(t, s, o)
+	s.end(lan)
+	s.clock.pass(time.Hour)
+	s.end(lan)
+	if got := strings.Join(s.told(printer), " "); got != "removed returned missing" {
+		t.Errorf("told %q", got)
+	}
+	if diff, err = s.Diff(t.Context(), from, s.clock.now().Add(time.Second)); err != nil || len(diff.Gone) != 2 {
+		t.Errorf("%+v %v", diff, err)
+	}
+	if got := s.told(other); len(got) != 0 {
+		t.Errorf("of a device that nobody spoke of is told %v", got)
+	}
+	if v := s.verified("", 0); len(v.Faults) != 0 {
+		t.Errorf("%v", v.Faults)
 	}
 }
