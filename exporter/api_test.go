@@ -439,7 +439,7 @@ func TestStreamSendsChanges(t *testing.T) {
 
 func TestExportBearsNameAndLanguage(t *testing.T) {
 	x := newTestExporter(t, newTestAgent())
-	for _, period := range []string{"from=2026-12-01", "from=2026-02-01&to=2026-01-01", "from=spring"} {
+	for _, period := range []string{"from=2026-12-01", "from=2026-12-01&to=2026-12-31", "from=2026-02-01&to=2026-01-01", "from=spring"} {
 		if w := request(x, "GET", "/api/v1/export?"+period, ""); w.Code != 400 {
 			t.Errorf("%s: %d %s", period, w.Code, w.Body)
 		}

@@ -80,6 +80,9 @@ func (x *Exporter) parseExport(r *http.Request) (ExportOptions, error) {
 	if end.IsZero() {
 		end = x.now()
 	}
+	if o.From.After(x.now()) {
+		return o, fmt.Errorf("the period begins on %s, which is yet to come: nothing can be known of it", o.From.UTC().Format(time.RFC3339))
+	}
 	if !o.From.Before(end) {
 		return o, fmt.Errorf("the period begins (%s) when it has ended (%s)", o.From.Format(time.RFC3339), end.UTC().Format(time.RFC3339))
 	}

@@ -31,7 +31,15 @@ func (p *span) times() (from, to time.Time, err error) {
 	if from, err = moment(p.from, 0); err != nil {
 		return from, to, err
 	}
-	to, err = moment(p.to, 24*time.Hour)
+	if to, err = moment(p.to, 24*time.Hour); err != nil {
+		return from, to, err
+	}
+	switch {
+	case from.After(time.Now()):
+		err = usageError{fmt.Errorf("--from %s is yet to come: nothing can be known of that period", p.from)}
+	case !to.IsZero() && !from.Before(to):
+		err = usageError{fmt.Errorf("the period ends (--to %s) before it begins (--from %s)", p.to, p.from)}
+	}
 	return from, to, err
 }
 
@@ -147,8 +155,8 @@ func remark(ctx context.Context, w io.Writer, dir string, from, to time.Time) er
 	if err != nil {
 		return err
 	}
-	text, err := inv.Unknown(ctx, from, to, "en")
-	if text != "" {
+	texts, err := inv.Unknown(ctx, from, to, "en")
+	for _, text := range texts {
 		fmt.Fprintln(w, text)
 	}
 	return errors.Join(err, inv.Close())
@@ -180,7 +188,7 @@ var diffWords = map[string][2][4]string{
 
 func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
 	if d.Blank() { // not even a nought
-		_, err := fmt.Fprintf(w, "%s .. %s%s %s\n", stamp(d.From), stamp(d.To), inventory.Colon(lang), d.Unknown(lang))
+		_, err := fmt.Fprintf(w, "%s .. %s%s %s\n", stamp(d.From), stamp(d.To), inventory.Colon(lang), strings.Join(d.Unknown(lang), "\n"))
 		return err
 	}
 	one, several := diffWords[lang][0], diffWords[lang][1]
@@ -206,7 +214,7 @@ func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
 		}
 	}
 	fmt.Fprintf(t, "%s .. %s%s %s\n", stamp(d.From), stamp(d.To), inventory.Colon(lang), strings.Join(sums, ", "))
-	for _, note := range []string{d.Also(lang), d.Unknown(lang)} {
+	for _, note := range append([]string{d.Also(lang)}, d.Unknown(lang)...) {
 		if note != "" {
 			fmt.Fprintln(t, note)
 		}

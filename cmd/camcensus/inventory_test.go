@@ -124,7 +124,8 @@ func TestFrenchIsFrenchThroughout(t *testing.T) {
 		}
 	}
 	for lang, want := range map[string]string{"en": ": 2 new, 0 gone, 0 returned, 0 changed\n", "fr": "\u00a0: 2 nouveaux, 0 disparu, 0 revenu, 0 modifié\n"} {
-		diff := inventory.Diff{New: make([]inventory.Change, 2), To: time.Now()}
+		now := time.Now()
+		diff := inventory.Diff{New: make([]inventory.Change, 2), To: now, Written: now}
 		diff.New[0] = inventory.Change{Device: "d-1", Counts: map[string]int{"verdict_changed": 2}}
 		var out bytes.Buffer
 		if err := printDiff(&out, &diff, lang); err != nil || !strings.HasSuffix(out.String(), want) {

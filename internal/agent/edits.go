@@ -109,9 +109,9 @@ func explained(err error) error {
 
 // Export writes the inventory or the audit report.
 func (a *Agent) Export(ctx context.Context, w io.Writer, o exporter.ExportOptions) error {
-	return a.inventory.Export(ctx, w, inventory.ExportOptions{
+	return explained(a.inventory.Export(ctx, w, inventory.ExportOptions{
 		Format: o.Format, From: o.From, To: o.To, Lang: o.Lang, Report: a.reportFacts(),
-	})
+	}))
 }
 
 // reportFacts are what the audit report says beside the devices.

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"errors"
 	"html"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ func TestNothingIsKnownBeforeTheInventoryBegan(t *testing.T) {
 			{time.Time{}, start.AddDate(0, 1, 0), nil, false},
 		} {
 			d, err := s.Diff(t.Context(), c.from, c.to)
-			if err != nil || d.Blank() != c.blank || d.Unknown("en") == "" != (c.says == nil) || !d.Began.Equal(start) {
+			if err != nil || d.Blank() != c.blank || len(d.Unknown("en")) == 0 != (c.says == nil) || !d.Began.Equal(start) {
 				t.Errorf("%s, %v to %v: %+v, %v", name, c.from, c.to, d, err)
 			}
 			for _, lang := range []string{"en", "fr"} {
@@ -57,6 +58,56 @@ func TestNothingIsKnownBeforeTheInventoryBegan(t *testing.T) {
 		}
 		if page := export(t, s, ExportOptions{Format: "html", From: start, Report: exampleFacts()}); strings.Contains(page, Word("en", "coverage_as_of")) {
 			t.Errorf("%s: coverage of today, in a period until today", name)
+		}
+	}
+}
+
+// TestAPeriodToComeIsRefused: noughts for it would pass for an all-clear; of one that
+// has not ended it is said until when it is told. The period is written in days
+// only where it is of whole days.
+func TestAPeriodToComeIsRefused(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir()})
+	s.camera(s.see("10.0.0.1", macA).Device, policy.Banned)
+	s.clock.pass(day)
+	now := s.clock.now()
+	for _, to := range []time.Time{{}, now.Add(2 * day)} {
+		_, err := s.Diff(t.Context(), now.Add(day), to)
+		errs := map[string]error{"diff": err}
+		for _, format := range []string{"csv", "json", "jsonl", "html"} {
+			var b strings.Builder
+			if errs[format] = s.Export(t.Context(), &b, ExportOptions{Format: format, From: now.Add(day), To: to}); b.Len() > 0 {
+				t.Errorf("%s: %s", format, b.String())
+			}
+		}
+		for what, err := range errs {
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "which is yet to come") {
+				t.Errorf("%s to %v: %v", what, to, err)
+			}
+		}
+	}
+	const ahead = "The period has not ended: this tells of it until 2026-01-06 08:00 UTC."
+	for _, to := range []time.Time{{}, now, now.Add(time.Hour), now.Add(day)} {
+		d, err := s.Diff(t.Context(), start, to)
+		if err != nil || strings.Join(d.Unknown("en"), "") == ahead != to.After(now) {
+			t.Errorf("to %v: %+v, %v", to, d, err)
+		}
+	}
+	midnight := time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		from, to   time.Time
+		lang, want string
+	}{
+		{midnight, midnight.Add(day), "en", "<dd>2026-01-06 to 2026-01-06</dd>\n<dt>Gap</dt><dd class=\"v-suspected\">" + ahead + "</dd>"},
+		{midnight, midnight.Add(day), "fr", "<dd>2026-01-06 au 2026-01-06</dd>\n<dt>Lacune</dt><dd class=\"v-suspected\">La période n’est pas finie\u00a0: ceci en rend compte jusqu’au 2026-01-06 08:00 UTC.</dd>"},
+		{midnight.Add(time.Hour), midnight.Add(2 * time.Hour), "en", "<dd>2026-01-06 01:00 UTC to 2026-01-06 02:00 UTC</dd>"},
+		{time.Time{}, time.Time{}, "en", "<dd>2026-01-05 08:00 UTC to 2026-01-06 08:00 UTC (since the inventory began)</dd>"},
+		{time.Time{}, midnight, "fr", "<dd>2026-01-05 08:00 UTC au 2026-01-05 (depuis le début de l’inventaire)</dd>"},
+		{time.Time{}, midnight.AddDate(-1, 0, 0), "en", "<dd>until 2025-01-05</dd>"},
+		{time.Time{}, midnight.AddDate(-1, 0, 0), "fr", "<dd>jusqu’au 2025-01-05</dd>"},
+	} {
+		page := html.UnescapeString(export(t, s, ExportOptions{Format: "html", Lang: c.lang, From: c.from, To: c.to}))
+		if !strings.Contains(page, c.want) {
+			t.Errorf("%v to %v: no %q", c.from, c.to, c.want)
 		}
 	}
 }

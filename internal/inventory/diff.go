@@ -20,6 +20,8 @@ type Diff struct {
 	Changed  []Change  `json:"changed"`
 	// Began is when the inventory did: nothing is known before.
 	Began time.Time `json:"began"`
+	// Written is when the dates were compared: what comes after it is not told.
+	Written time.Time `json:"written"`
 	// NewReturned is how many of the new were away in the period and came back.
 	NewReturned int `json:"new_returned"`
 }
@@ -27,27 +29,58 @@ type Diff struct {
 // Blank tells that the inventory began when the period was over.
 func (d *Diff) Blank() bool { return !d.Began.Before(d.To) }
 
-// Unknown says in a language, en or fr, of what part of the period nothing is
-// known, since there was no inventory; "" where that is none.
-func (d *Diff) Unknown(lang string) string {
+// Unknown says in a language, en or fr, of what parts of the period nothing is
+// told: since there was no inventory, or since the period has not ended.
+func (d *Diff) Unknown(lang string) []string {
+	var out []string
+	say := func(text string) { out = append(out, Phrase(lang, text)) }
 	on := moment(d.Began)
 	switch {
 	case d.Blank():
-		return Phrase(lang, "The inventory began on "+on+", after this period: nothing is known of it.")
+		say("The inventory began on " + on + ", after this period: nothing is known of it.")
 	case !d.From.IsZero() && d.From.Before(d.Began):
-		return Phrase(lang, "The inventory began on "+on+": nothing is known of the time before.")
+		say("The inventory began on " + on + ": nothing is known of the time before.")
 	}
-	return ""
+	if d.To.After(d.Written) {
+		say("The period has not ended: this tells of it until " + moment(d.Written) + ".")
+	}
+	return out
 }
 
-// Unknown says in a language, en or fr, of what part of a period nothing is known,
-// since there was no inventory; "" where that is none. A zero time bounds nothing.
-func (i *Inventory) Unknown(ctx context.Context, from, to time.Time, lang string) (string, error) {
-	if to.IsZero() {
-		to = i.now()
+// Unknown is that of a Diff. A zero time bounds nothing.
+func (i *Inventory) Unknown(ctx context.Context, from, to time.Time, lang string) ([]string, error) {
+	d, err := i.framed(ctx, from, to)
+	if err != nil {
+		return nil, err
 	}
-	began, err := i.began(ctx)
-	return (&Diff{From: from, To: to, Began: began}).Unknown(lang), err
+	return d.Unknown(lang), nil
+}
+
+// framed is a Diff without its changes.
+func (i *Inventory) framed(ctx context.Context, from, to time.Time) (*Diff, error) {
+	now := i.now()
+	to, err := period(from, to, now)
+	if err != nil {
+		return nil, err
+	}
+	d := &Diff{From: from, To: to, Written: now}
+	d.Began, err = i.began(ctx)
+	return d, err
+}
+
+// period ends an open period now; one that is empty or yet to come is refused
+// (ErrInvalid), lest what nobody can know be told as nought.
+func period(from, to, now time.Time) (time.Time, error) {
+	if to.IsZero() {
+		to = now
+	}
+	switch {
+	case from.After(now):
+		return to, fmt.Errorf("%w: the period begins on %s, which is yet to come", ErrInvalid, moment(from))
+	case !from.Before(to):
+		return to, fmt.Errorf("%w: the period ends (%s) before it begins (%s)", ErrInvalid, to.Format(time.RFC3339), from.Format(time.RFC3339))
+	}
+	return to, nil
 }
 
 // Also says in a language, en or fr, how many of the new returned as well, since
@@ -90,21 +123,15 @@ type diffSums struct{ New, Gone, Returned, Changed int }
 // diff tells of each list the first most changes, all where most is 0: what
 // makes a list of 100,000 long is what each device's events say.
 func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Diff, diffSums, error) {
-	if to.IsZero() {
-		to = i.now()
+	d, err := i.framed(ctx, from, to)
+	if err != nil {
+		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
-	if !from.Before(to) {
-		return nil, diffSums{}, fmt.Errorf("inventory: diff: %s is not before %s", from.Format(time.RFC3339), to.Format(time.RFC3339))
-	}
+	to = d.To
 	by, err := i.parts(ctx, from, to)
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
-	began, err := i.began(ctx)
-	if err != nil {
-		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
-	}
-	d := &Diff{From: from, To: to, Began: began}
 	var firsts [lists][]int64
 	for _, p := range by {
 		if p.merged {

@@ -19,13 +19,10 @@ type ExportOptions struct {
 
 // Export writes the devices seen in the period, or the audit report over it.
 func (i *Inventory) Export(ctx context.Context, w io.Writer, o ExportOptions) error {
-	if o.To.IsZero() {
-		o.To = i.now()
-	}
-	if !o.From.Before(o.To) {
-		return fmt.Errorf("inventory: export: the period ends (%s) before it begins (%s)", o.To.Format(time.RFC3339), o.From.Format(time.RFC3339))
-	}
 	var err error
+	if o.To, err = period(o.From, o.To, i.now()); err != nil {
+		return fmt.Errorf("inventory: export: %w", err)
+	}
 	switch o.Format {
 	case "csv":
 		err = i.exportCSV(w, &o)

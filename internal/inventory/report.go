@@ -63,28 +63,29 @@ var reportPage string
 // reportView is what the page shows.
 type reportView struct {
 	ReportFacts
-	Lang, Site        string
-	From, To, Written time.Time
-	Whole             bool // since the beginning
-	Past              bool // the period ended before the report was written
-	Totals            []reportTotal
-	States            map[State]int
-	Cameras           int
-	Unclassified      int
-	Flagged           iter.Seq[*Device]
-	FlaggedCount      int
-	Unknown           []reportUnknown // the first
-	UnknownCount      int
-	Determined        []Device
-	Excepted          []reportException
-	Removed           []Device
-	Diff              *Diff // the first changes of each list
-	Sums              diffSums
-	ChainLength       int64
-	ChainHead         string
-	Problem           string
-	words             map[string]map[string]string
-	Further           int
+	Lang, Site   string
+	Period       string
+	Written      time.Time
+	Whole        bool // since the beginning
+	Past         bool // the period ended before the report was written
+	Totals       []reportTotal
+	States       map[State]int
+	Cameras      int
+	Unclassified int
+	Flagged      iter.Seq[*Device]
+	FlaggedCount int
+	Unknown      []reportUnknown // the first
+	UnknownCount int
+	Determined   []Device
+	Excepted     []reportException
+	Removed      []Device
+	Diff         *Diff // the first changes of each list
+	Sums         diffSums
+	ChainLength  int64
+	ChainHead    string
+	Problem      string
+	words        map[string]map[string]string
+	Further      int
 }
 
 // reportTotal counts one policy's verdicts over present and missing devices.
@@ -122,7 +123,7 @@ const maxUnknownListed = 2000
 // exportReport writes the audit report: one HTML file that needs nothing else.
 func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOptions) error {
 	v := &reportView{
-		ReportFacts: o.Report, Lang: o.Lang, Site: i.site(), From: o.From, To: o.To.Add(-time.Nanosecond), Whole: o.From.IsZero(), Written: i.now(),
+		ReportFacts: o.Report, Lang: o.Lang, Site: i.site(), Whole: o.From.IsZero(), Written: i.now(),
 		Past:   o.To.Before(i.now().Add(-time.Hour)),
 		States: map[State]int{}, words: wordsOnce(),
 	}
@@ -133,9 +134,7 @@ func (i *Inventory) exportReport(ctx context.Context, w io.Writer, o *ExportOpti
 	if v.Diff, v.Sums, err = i.diff(ctx, o.From, o.To, maxChangesListed); err != nil {
 		return err
 	}
-	if v.Whole {
-		v.From = v.Diff.Began
-	}
+	v.Period = v.span(o.From, o.To)
 	i.tally(v, o)
 	v.ChainLength, v.ChainHead = i.Chain()
 	v.Problem = i.Health().Problem

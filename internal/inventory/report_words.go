@@ -130,6 +130,27 @@ func (v *reportView) day(t time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
+// span is a period from and to (excluded), by UTC: in days where it is of whole
+// days. One since the beginning has a zero from.
+func (v *reportView) span(from, to time.Time) string {
+	until := moment(to)
+	if midnight(to) {
+		until = v.day(to.Add(-time.Nanosecond))
+	}
+	switch {
+	case v.Whole && v.Diff.Blank():
+		return v.word("until") + " " + until
+	case v.Whole:
+		return moment(v.Diff.Began) + " " + v.word("to") + " " + until + " (" + v.word("whole") + ")"
+	case midnight(from):
+		return v.day(from) + " " + v.word("to") + " " + until
+	}
+	return moment(from) + " " + v.word("to") + " " + until
+}
+
+// midnight tells that a day begins, by UTC.
+func midnight(t time.Time) bool { return t.Equal(t.Truncate(day)) }
+
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return "–"
