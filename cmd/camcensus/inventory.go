@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -86,7 +87,7 @@ func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]ac
 	records := show.Flag("records", "Print the raw records that made it flagged, as identify reads them.").Bool()
 	read(show, func(s streams, inv *inventory.Inventory) error {
 		if *records {
-			return showRecords(s.out, inv, *id)
+			return showRecords(s, inv, *id)
 		}
 		return showDevice(s.out, inv, *id, *asJSON)
 	})
@@ -258,6 +259,7 @@ func showDevice(w io.Writer, inv *inventory.Inventory, id string, asJSON bool) e
 func sayWhatPeopleSaid(say func(format string, texts ...string), d *inventory.Device) {
 	if det := d.Determination; det != nil {
 		say("determined by %s on %s (%s): made by %s. %s\n", det.By, det.Date.Format(time.DateOnly), det.Basis, det.Manufacturer, det.Note)
+		say("by the signs alone it was made by: %s\n", cmp.Or(d.BySigns, "unknown"))
 	}
 	for _, note := range [][2]string{
 		{"location", d.Annotations.Location}, {"owner", d.Annotations.Owner}, {"acquired", d.Annotations.Acquired}, {"note", d.Annotations.Note},
@@ -277,8 +279,9 @@ func sayWhatPeopleSaid(say func(format string, texts ...string), d *inventory.De
 	}
 }
 
-// showRecords prints the kept records of a device, one JSON object a line.
-func showRecords(w io.Writer, inv *inventory.Inventory, id string) error {
+// showRecords prints the kept records of a device, one JSON object a line, and
+// says where a flagged one has none.
+func showRecords(s streams, inv *inventory.Inventory, id string) error {
 	d, ok := inv.Device(id)
 	if !ok {
 		return noDevice(id)
@@ -287,7 +290,17 @@ func showRecords(w io.Writer, inv *inventory.Inventory, id string) error {
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(w)
+	if len(records) == 0 && slices.ContainsFunc(d.Verdicts, func(v policy.Verdict) bool { return v.Flagged() }) {
+		fmt.Fprintf(s.err, "No raw record of %s is kept here.\n", d.ID)
+		aside, err := inv.SetAside(context.Background())
+		if err != nil {
+			return err
+		}
+		if aside != nil {
+			fmt.Fprintln(s.err, aside.Text("en"))
+		}
+	}
+	enc := json.NewEncoder(s.out)
 	enc.SetEscapeHTML(false)
 	for _, r := range records {
 		if err := enc.Encode(r); err != nil {

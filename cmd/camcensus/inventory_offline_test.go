@@ -333,6 +333,36 @@ func TestAnImportCountsLinesAndDevicesApart(t *testing.T) {
 	}
 }
 
+// TestAFileSetAsideIsNamed: by the comparison, beside an export, and where the raw
+// records of a flagged device are asked for.
+func TestAFileSetAsideIsNamed(t *testing.T) {
+	dir, _ := stored(t)
+	if err := os.WriteFile(filepath.Join(dir, inventory.FileName), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inv, err := inventory.Open(t.Context(), inventory.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	id := inv.Observe(inventory.Observation{Time: now, Source: "arp", IP: netip.MustParseAddr("10.0.0.1")}).Device
+	inv.Commit(id, fingerprint.Identity{Class: fingerprint.ClassCamera}, []policy.Verdict{{Policy: "ca-hikvision-2025", Verdict: policy.Banned}}, now)
+	aside := filepath.Base(inv.Health().SetAside)
+	if err := inv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"show --records " + id: "No raw record of " + id + " is kept here.\nAn earlier inventory was set aside as " + aside + ": ", "export --from 2020-01-01": aside,
+		"diff --from 2020-01-01": aside, "diff --from 2020-01-01 --to 2020-02-01": aside, "diff --from 2020-01-01 --json": `"file": "` + aside,
+		"diff --from 2020-01-01 --lang fr": "mis de côté sous " + aside, "export --format html": aside,
+	} {
+		res := camcensus(t, nil, append([]string{"inventory", "--storage.path", dir}, strings.Fields(args)...)...)
+		if res.status != exitDone || !strings.Contains(res.out+res.err, want) || strings.Contains(args, "02-01") && strings.Contains(res.out, "0 new") {
+			t.Errorf("%s: %d, no %q in %s%s", args, res.status, want, res.out, res.err)
+		}
+	}
+}
+
 // TestADiffTellsWhatItCannotKnow: before the inventory began, and of a device that
 // stands under new though it also returned.
 func TestADiffTellsWhatItCannotKnow(t *testing.T) {

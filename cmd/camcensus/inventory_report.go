@@ -187,7 +187,7 @@ var diffWords = map[string][2][4]string{
 }
 
 func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
-	if d.Blank() { // not even a nought
+	if d.Blank() || d.Elsewhere() { // not even a nought
 		_, err := fmt.Fprintf(w, "%s .. %s%s %s\n", stamp(d.From), stamp(d.To), inventory.Colon(lang), strings.Join(d.Unknown(lang), "\n"))
 		return err
 	}

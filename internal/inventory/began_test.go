@@ -112,6 +112,75 @@ func TestAPeriodToComeIsRefused(t *testing.T) {
 	}
 }
 
+// TestWhatIsInAFileSetAsideIsNotCountedAsNought: comparison and report name the file
+// that has the events of a period, or of a part of it, before and after an event
+// records it; of a later period nothing is amiss.
+func TestWhatIsInAFileSetAsideIsNotCountedAsNought(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	s := newSite(t, o)
+	a := s.answer("10.0.0.1", macA, policy.Banned)
+	if err := s.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if aside, err := s.SetAside(t.Context()); aside != nil || err != nil {
+		t.Fatalf("%+v, %v", aside, err)
+	}
+	s.clock.pass(day)
+	cut, aside := s.clock.now(), s.damage()
+	says := map[string]string{
+		"en": "An earlier inventory was set aside as " + aside + ": the events before 2026-01-06 08:00 UTC are there, and not counted here.",
+		"fr": "Un inventaire antérieur a été mis de côté sous " + aside + "\u00a0: les événements antérieurs au 2026-01-06 08:00 UTC s’y trouvent et ne sont pas comptés ici.",
+	}
+	check := func(when string, from, to time.Time, told, counted bool) {
+		t.Helper()
+		d, err := s.Diff(t.Context(), from, to)
+		if err != nil || d.Elsewhere() == counted || (d.SetAside != nil) != told {
+			t.Fatalf("%s: %+v, %v", when, d, err)
+		}
+		for lang, want := range says {
+			if got := strings.Join(d.Unknown(lang), "\n"); got == want != told {
+				t.Errorf("%s: %q", when, got)
+			}
+			page := html.UnescapeString(export(t, s, ExportOptions{Format: "html", Lang: lang, From: from, To: to}))
+			if strings.Contains(page, `<dd class="v-suspected">`+want) != told || strings.Contains(page, `<p class="v-suspected">`+want) != told {
+				t.Errorf("%s, %s: the report says it: %v", when, lang, !told)
+			}
+			if strings.Contains(page, "<dt>"+Word(lang, "gone")+"</dt>") != counted || strings.Contains(page, Word(lang, "all_new")) {
+				t.Errorf("%s, %s: counts %v", when, lang, !counted)
+			}
+			if !strings.Contains(page, a) {
+				t.Errorf("%s, %s: the device itself is lacking", when, lang)
+			}
+		}
+	}
+	for _, when := range []string{"before an event", "after an event", "after a start"} {
+		s.clock.pass(time.Hour)
+		check(when+", since the beginning", time.Time{}, time.Time{}, true, true)
+		check(when+", in part", start, time.Time{}, true, true)
+		check(when+", a period before", start, cut, true, false)
+		s.see("10.0.0.1", macA)
+		if when != "before an event" {
+			check(when+", a later period", cut, time.Time{}, false, true)
+			s = reopen(t, s, o)
+			continue
+		}
+		if err := s.Annotate(a, AnnotationPatch{Note: ptr("n")}, "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tamper(t, o.Dir, "UPDATE events SET evidence = ''")
+	s = newSite(t, o)
+	says = map[string]string{
+		"en": "The events before 2026-01-06 08:00 UTC are not in this file, and it does not say where they are: they are not counted here.",
+		"fr": "Les événements antérieurs au 2026-01-06 08:00 UTC ne sont pas dans ce fichier, qui ne dit pas où ils se trouvent\u00a0: ils ne sont pas comptés ici.",
+	}
+	s.clock.t.Store(cut.Add(day).UnixNano())
+	check("no record of it", start, time.Time{}, true, true)
+}
+
 // TestANewFileKnowsWhatTheOldOneSaw: where a file was begun anew from memory, the
 // time before is known.
 func TestANewFileKnowsWhatTheOldOneSaw(t *testing.T) {

@@ -22,6 +22,8 @@ type Diff struct {
 	Began time.Time `json:"began"`
 	// Written is when the dates were compared: what comes after it is not told.
 	Written time.Time `json:"written"`
+	// SetAside has the events of the period that are not in the store; nil: none.
+	SetAside *SetAside `json:"set_aside,omitempty"`
 	// NewReturned is how many of the new were away in the period and came back.
 	NewReturned int `json:"new_returned"`
 }
@@ -29,13 +31,19 @@ type Diff struct {
 // Blank tells that the inventory began when the period was over.
 func (d *Diff) Blank() bool { return !d.Began.Before(d.To) }
 
+// Elsewhere tells that the whole period's events are in a file set aside.
+func (d *Diff) Elsewhere() bool { return d.SetAside != nil && !d.SetAside.Before.Before(d.To) }
+
 // Unknown says in a language, en or fr, of what parts of the period nothing is
-// told: since there was no inventory, or since the period has not ended.
+// told: since there was no inventory, since its events are elsewhere, or since
+// the period has not ended.
 func (d *Diff) Unknown(lang string) []string {
 	var out []string
 	say := func(text string) { out = append(out, Phrase(lang, text)) }
 	on := moment(d.Began)
 	switch {
+	case d.SetAside != nil: // what that file knows began earlier
+		out = append(out, d.SetAside.Text(lang))
 	case d.Blank():
 		say("The inventory began on " + on + ", after this period: nothing is known of it.")
 	case !d.From.IsZero() && d.From.Before(d.Began):
@@ -64,7 +72,13 @@ func (i *Inventory) framed(ctx context.Context, from, to time.Time) (*Diff, erro
 		return nil, err
 	}
 	d := &Diff{From: from, To: to, Written: now}
-	d.Began, err = i.began(ctx)
+	if d.Began, err = i.began(ctx); err != nil {
+		return nil, err
+	}
+	aside, err := i.SetAside(ctx)
+	if aside != nil && from.Before(aside.Before) {
+		d.SetAside = aside
+	}
 	return d, err
 }
 
@@ -123,6 +137,9 @@ type diffSums struct{ New, Gone, Returned, Changed int }
 // diff tells of each list the first most changes, all where most is 0: what
 // makes a list of 100,000 long is what each device's events say.
 func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Diff, diffSums, error) {
+	if err := i.synced(); err != nil {
+		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
+	}
 	d, err := i.framed(ctx, from, to)
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
@@ -396,6 +413,14 @@ func (i *Inventory) portray(c *Change, e *entry) {
 	}
 }
 
+// synced has the store's file hold all that happened.
+func (i *Inventory) synced() error {
+	if i.store == nil || i.readOnly {
+		return nil
+	}
+	return i.Sync()
+}
+
 // eachName shows number, device and name of the events of a period, oldest
 // first: of a long history, no more than is needed. The bytes are the query's
 // own.
@@ -409,11 +434,6 @@ func (i *Inventory) eachName(ctx context.Context, from, to time.Time, show func(
 			}
 		}
 		return nil
-	}
-	if !i.readOnly {
-		if err := i.Sync(); err != nil {
-			return err
-		}
 	}
 	since := int64(0)
 	if !from.IsZero() {

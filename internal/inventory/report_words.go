@@ -140,8 +140,10 @@ func (v *reportView) span(from, to time.Time) string {
 	switch {
 	case v.Whole && v.Diff.Blank():
 		return v.word("until") + " " + until
-	case v.Whole:
+	case v.Whole && v.Diff.SetAside == nil:
 		return moment(v.Diff.Began) + " " + v.word("to") + " " + until + " (" + v.word("whole") + ")"
+	case v.Whole:
+		from = v.Diff.Began
 	case midnight(from):
 		return v.day(from) + " " + v.word("to") + " " + until
 	}
