@@ -269,7 +269,11 @@ func sayWhatPeopleSaid(say func(format string, texts ...string), d *inventory.De
 		}
 	}
 	for _, x := range d.Exceptions {
-		say("excepted under %s until %s, granted by %s, owner %s: %s  [%s]\n", x.Policy, stamp(x.Expires), x.By, x.Owner, x.Reason, x.ID)
+		words := "excepted under %s until %s, granted by %s, owner %s: %s  [%s]\n"
+		if !x.InForce(time.Now()) {
+			words = "exception under %s ended on %s, granted by %s, owner %s: %s  [%s]\n"
+		}
+		say(words, x.Policy, stamp(x.Expires), x.By, x.Owner, x.Reason, x.ID)
 	}
 	if r := d.Removal; r != nil {
 		say("removed on %s by %s: %s\n", stamp(r.Time), r.By, r.Reason)

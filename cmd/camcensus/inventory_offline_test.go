@@ -265,6 +265,23 @@ func TestShowTellsWhatPeopleSaid(t *testing.T) {
 	}
 }
 
+// TestShowTellsThatAnExceptionHasEnded: the agent, which would take it off, may not
+// run.
+func TestShowTellsThatAnExceptionHasEnded(t *testing.T) {
+	dir, id := stored(t)
+	inv, err := inventory.Open(t.Context(), inventory.Options{Dir: dir, Now: func() time.Time { return time.Now().AddDate(0, 0, -2) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = inv.Except(id, inventory.Exception{Policy: "ca-hikvision-2025", Owner: "carol", Reason: "on order", By: "alice", Expires: time.Now().AddDate(0, 0, -1)})
+	if err := errors.Join(err, inv.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if res := camcensus(t, nil, "inventory", "--storage.path", dir, "show", id); !strings.Contains(res.out, "\nexception under ca-hikvision-2025 ended on 20") || strings.Contains(res.out, "excepted") {
+		t.Error(res.out, res.err)
+	}
+}
+
 func TestSlipsInArgumentsAreToldApart(t *testing.T) {
 	dir, id := stored(t)
 	head := strings.Repeat("ab", 32)

@@ -71,6 +71,10 @@ type Exception struct {
 	Created time.Time `json:"created"`
 }
 
+// InForce tells whether the exception still holds. One that has ended stays until
+// the agent's next look.
+func (x *Exception) InForce(now time.Time) bool { return now.Before(x.Expires) }
+
 // Annotations are what only a person knows of a device.
 type Annotations struct {
 	Location string `json:"location"`

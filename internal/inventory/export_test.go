@@ -137,6 +137,24 @@ func TestReportOfAPastPeriodSaysOfWhichDayItIs(t *testing.T) {
 	}
 }
 
+// TestAnEndedExceptionIsNotInForce: without an agent nobody has taken it off yet.
+func TestAnEndedExceptionIsNotInForce(t *testing.T) {
+	s := newSite(t, Options{Dir: t.TempDir()})
+	a := s.answer("10.0.0.1", macA, policy.Banned)
+	for name, left := range map[string]time.Duration{"Ended-Owner": time.Hour, "Standing-Owner": 3 * day} {
+		if _, err := s.Except(a, Exception{Policy: "p", Owner: name, Reason: "r", By: "alice", Expires: s.clock.now().Add(left)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, after := range []time.Duration{time.Minute, 2 * day} {
+		s.clock.pass(after)
+		page := export(t, s, ExportOptions{Format: "html"})
+		if strings.Contains(page, "Ended-Owner") != (after == time.Minute) || !strings.Contains(page, "Standing-Owner") {
+			t.Errorf("after %s", after)
+		}
+	}
+}
+
 func TestReportHasEveryWordTwice(t *testing.T) {
 	var words map[string]map[string]string
 	if err := json.Unmarshal(reportWords, &words); err != nil {

@@ -231,7 +231,9 @@ func (v *reportView) count(d *Device, totals map[string]*reportTotal) {
 
 func (v *reportView) collect(d *Device) {
 	for _, x := range d.Exceptions {
-		v.Excepted = append(v.Excepted, reportException{*d, x})
+		if x.InForce(v.Written) {
+			v.Excepted = append(v.Excepted, reportException{*d, x})
+		}
 	}
 	if d.Determination != nil {
 		v.Determined = append(v.Determined, *d)
