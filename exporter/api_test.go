@@ -400,7 +400,7 @@ func TestOpenAPIDescribesTheDeviceAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := testDevices()[1]
-	d.Removal, d.Returned, d.Channels = &inventory.Removal{}, testTime, 1
+	d.Removal, d.Returned, d.Channels, d.BySigns = &inventory.Removal{}, testTime, 1, "Xiongmai"
 	encoded, _ := json.Marshal(d)
 	var fields map[string]json.RawMessage
 	_ = json.Unmarshal(encoded, &fields)

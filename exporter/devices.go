@@ -132,7 +132,7 @@ func (f *filter) found(d *inventory.Device) bool {
 	if !plainASCII(f.q) {
 		holds = func(text, q string) bool { return strings.Contains(strings.ToLower(text), q) }
 	}
-	for _, text := range [...]string{d.ID, d.Manufacturer, d.Brand, d.Model, d.Firmware, d.Serial, d.SwitchPort,
+	for _, text := range [...]string{d.ID, d.Manufacturer, d.BySigns, d.Brand, d.Model, d.Firmware, d.Serial, d.SwitchPort,
 		d.Annotations.Location, d.Annotations.Owner, d.Annotations.Note} {
 		if holds(text, f.q) {
 			return true

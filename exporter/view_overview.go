@@ -323,7 +323,7 @@ const maxShown = 300
 // and without those that turn the direction of the text around them.
 func shown(d *inventory.Device) *inventory.Device {
 	c := *d
-	for _, text := range []*string{&c.Manufacturer, &c.Brand, &c.Model, &c.Firmware, &c.Serial, &c.SwitchPort, &c.Interface,
+	for _, text := range []*string{&c.Manufacturer, &c.BySigns, &c.Brand, &c.Model, &c.Firmware, &c.Serial, &c.SwitchPort, &c.Interface,
 		&c.Annotations.Location, &c.Annotations.Owner, &c.Annotations.Note} {
 		*text = shortened(*text, maxShown)
 	}
@@ -340,7 +340,7 @@ func shown(d *inventory.Device) *inventory.Device {
 // deviceTitle is the shortest thing that a person would call it.
 func (f *frame) deviceTitle(d *inventory.Device) string {
 	label := d.Brand
-	if label == "" {
+	if label == "" || d.Determination != nil && label == d.BySigns {
 		label = d.Manufacturer
 	}
 	label, model := shortened(label, maxShown), shortened(d.Model, maxShown)

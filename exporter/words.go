@@ -100,6 +100,9 @@ func (t tongue) basisWord(d *inventory.Device, basis string) string {
 	case "named":
 		return t.T("The instrument names the maker.")
 	case "relabel":
+		if d.Determination != nil {
+			return t.T("Another firm's label: sold as %s.", orUnknown(t, d.Brand))
+		}
 		return t.T("Another firm's label: sold as %s, the evidence points to %s as the maker.", orUnknown(t, d.Brand), orUnknown(t, d.Manufacturer))
 	case "affiliate":
 		return t.T("%s belongs to a group that the instrument names.", orUnknown(t, d.Manufacturer))

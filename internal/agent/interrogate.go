@@ -183,10 +183,11 @@ func (a *Agent) ofAnother(device string, answer []fingerprint.Evidence) bool {
 		return false
 	}
 	d, _ := a.inventory.Device(device)
+	maker := d.MakerBySigns()
 	return d.Class == fingerprint.ClassNetwork && !mereRTSP(shown, answer) ||
-		shown.Manufacturer != "" && shown.Manufacturer != d.Manufacturer ||
-		d.Manufacturer != "" && slices.ContainsFunc(shown.Candidates, func(c fingerprint.Candidate) bool {
-			return c.Standing >= fingerprint.Suspected && c.Maker != d.Manufacturer && c.Of != d.Manufacturer
+		shown.Manufacturer != "" && shown.Manufacturer != maker ||
+		maker != "" && slices.ContainsFunc(shown.Candidates, func(c fingerprint.Candidate) bool {
+			return c.Standing >= fingerprint.Suspected && c.Maker != maker && c.Of != maker
 		})
 }
 

@@ -419,5 +419,5 @@ func (i *Inventory) knewMore(dev Device, now fingerprint.Identity) bool {
 	tracked := e == nil || e.tracked
 	i.mu.RUnlock()
 	return !tracked && (dev.Class != fingerprint.ClassUnknown && now.Class == fingerprint.ClassUnknown ||
-		dev.Manufacturer != "" && now.Manufacturer == "")
+		dev.MakerBySigns() != "" && now.Manufacturer == "")
 }

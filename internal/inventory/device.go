@@ -27,7 +27,8 @@ type Device struct {
 	Interface      string               `json:"interface"`
 	Reachability   string               `json:"reachability"` // ip | layer2
 	SwitchPort     string               `json:"switch_port"`
-	Manufacturer   string               `json:"manufacturer"`
+	Manufacturer   string               `json:"manufacturer"`                    // the determined one while a determination stands
+	BySigns        string               `json:"manufacturer_by_signs,omitempty"` // then: who the evidence alone says made it
 	Brand          string               `json:"brand"`
 	Model          string               `json:"model"`
 	Firmware       string               `json:"firmware"`
@@ -48,6 +49,14 @@ type Device struct {
 	Contradictions []string             `json:"contradictions"`
 	// Channels a recorder declares: -1 unknown, 0 for all else.
 	Channels int `json:"channels,omitempty"`
+}
+
+// MakerBySigns is who the evidence alone says made the device.
+func (d *Device) MakerBySigns() string {
+	if d.Determination != nil {
+		return d.BySigns
+	}
+	return d.Manufacturer
 }
 
 // Determination is a person's finding on who made a device; it decides.

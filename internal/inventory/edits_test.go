@@ -137,3 +137,75 @@ func TestAVerdictAfterADeterminationRestsOnIt(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// TestADeterminedMakerIsShownAndNotStored: everywhere a device is shown its maker is
+// the determined one, while what the signs say stays beside it, is what is stored,
+// and joins devices by their serials.
+func TestADeterminedMakerIsShownAndNotStored(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	s := newSite(t, o)
+	serial := ev("onvif", 80, "serial", "CAM2026000123")
+	a := s.see("10.0.0.1", macA, serial...).Device
+	claim := func(id string) {
+		s.Commit(id, fingerprint.Identity{Manufacturer: "Xiongmai", Serial: "CAM2026000123", Class: fingerprint.ClassRecorder},
+			[]policy.Verdict{{Policy: "ca-hikvision-2025", Verdict: policy.Clear}}, s.clock.now())
+	}
+	claim(a)
+	shows := func(maker, signs string) {
+		t.Helper()
+		plain, _ := s.Plain(a)
+		for _, d := range []Device{plain, s.device(a), s.Devices()[0]} {
+			if d.Manufacturer != maker || d.BySigns != signs || d.MakerBySigns() != "Xiongmai" {
+				t.Errorf("made by %q, by the signs %q (%q); want %q, %q", d.Manufacturer, d.BySigns, d.MakerBySigns(), maker, signs)
+			}
+		}
+		s.EachBrief(func(d *Device) bool {
+			if d.Manufacturer != maker || d.BySigns != signs {
+				t.Errorf("in brief made by %q, by the signs %q", d.Manufacturer, d.BySigns)
+			}
+			return true
+		})
+		if text := export(t, s, ExportOptions{Format: "csv", To: s.clock.now().Add(day)}); !strings.Contains(text, ","+maker+",") {
+			t.Errorf("CSV without %s: %s", maker, text)
+		}
+	}
+	shows("Xiongmai", "")
+	if err := s.Determine(a, &Determination{Manufacturer: "Hikvision", Basis: "inspection"}, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	shows("Hikvision", "Xiongmai")
+	s = reopen(t, s, o)
+	shows("Hikvision", "Xiongmai")
+	if v := s.verified("", 0); len(v.Faults) != 0 {
+		t.Errorf("%v", v.Faults)
+	}
+	// Another interface of the recorder, of which the signs say the same.
+	b := s.see("10.0.0.2", "", ev("http", 80, "server", "x")...).Device
+	claim(b)
+	if s.want(1); s.device(b).ID != a {
+		t.Error("what has maker and serial by the signs is not joined")
+	}
+	if err := s.Determine(a, nil, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	shows("Xiongmai", "")
+}
+
+// TestADeterminationKeepsNobodyFromBeingJudged: signs that name no maker lose nothing
+// beside a finding that names one.
+func TestADeterminationKeepsNobodyFromBeingJudged(t *testing.T) {
+	verdict := policy.Unclassified
+	s := newSite(t, Options{Judge: func(Device, []fingerprint.Evidence) (fingerprint.Identity, []policy.Verdict) {
+		return fingerprint.Identity{Class: fingerprint.ClassUnknown}, []policy.Verdict{{Policy: "ca-hikvision-2025", Verdict: verdict}}
+	}})
+	a := s.see("10.0.0.1", macA).Device
+	s.Rejudge()
+	if err := s.Determine(a, &Determination{Manufacturer: "Axis", Basis: "label"}, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	verdict = policy.Clear
+	s.Rejudge()
+	if d := s.device(a); d.Verdicts[0].Verdict != policy.Clear {
+		t.Errorf("%+v", d.Verdicts)
+	}
+}

@@ -257,7 +257,8 @@ func (i *Inventory) public(e *entry, detailed bool) Device {
 		d.Reachability = "ip"
 	}
 	if p := e.people; p != nil {
-		d.Determination, d.Annotations, d.Removal = p.determination, p.annotations, p.removal
+		d.Annotations, d.Removal = p.annotations, p.removal
+		d.determined(p.determination)
 		d.Exceptions = slices.Clone(p.exceptions)
 	}
 	if detailed {
@@ -266,6 +267,15 @@ func (i *Inventory) public(e *entry, detailed bool) Device {
 		d.Verdicts = worded(d.Verdicts, s.texts)
 	}
 	return d
+}
+
+// determined puts a person's finding beside what the evidence says, which it
+// overrules.
+func (d *Device) determined(by *Determination) {
+	d.Determination, d.BySigns = by, ""
+	if by != nil {
+		d.BySigns, d.Manufacturer = d.Manufacturer, by.Manufacturer
+	}
 }
 
 // shown are the reasons of a device, kept at hand in an inventory small enough

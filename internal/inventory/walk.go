@@ -75,10 +75,11 @@ func (b *briefly) of(i *Inventory, e *entry) *Device {
 		d.Manufacturer, d.Brand, d.Model, d.Firmware = c.manufacturer, c.brand, c.model, c.firmware
 		d.Class, d.Certainty, d.Channels = c.class, c.certainty, c.channels
 		d.State, d.Sources, d.Verdicts = e.state, e.sources, e.verdicts
-		d.Determination, d.Annotations, d.Removal = nil, Annotations{}, nil
+		d.Determination, d.BySigns, d.Annotations, d.Removal = nil, "", Annotations{}, nil
 		if p != nil {
 			d.Verdicts = i.excepted(e)
-			d.Determination, d.Annotations, d.Removal = p.determination, p.annotations, p.removal
+			d.Annotations, d.Removal = p.annotations, p.removal
+			d.determined(p.determination)
 		}
 		b.kin, b.peopled = e.kin, p != nil
 	}
