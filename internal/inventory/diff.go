@@ -408,8 +408,11 @@ func (i *Inventory) portray(c *Change, e *entry) {
 		c.IP = a[0]
 	}
 	c.Manufacturer, c.Model = e.claims.manufacturer, e.claims.model
-	if e.people != nil {
-		c.Location = e.people.annotations.Location
+	if p := e.people; p != nil {
+		c.Location = p.annotations.Location
+		if p.determination != nil {
+			c.Manufacturer = p.determination.Manufacturer
+		}
 	}
 }
 

@@ -174,6 +174,9 @@ func TestADeterminedMakerIsShownAndNotStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows("Hikvision", "Xiongmai")
+	if diff, err := s.Diff(t.Context(), start, s.clock.now().Add(day)); err != nil || len(diff.New) != 1 || diff.New[0].Manufacturer != "Hikvision" {
+		t.Errorf("%+v %v", diff, err)
+	}
 	s = reopen(t, s, o)
 	shows("Hikvision", "Xiongmai")
 	if v := s.verified("", 0); len(v.Faults) != 0 {
