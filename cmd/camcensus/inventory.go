@@ -64,7 +64,7 @@ func (f *inventoryFlags) openReading(ctx context.Context) (*inventory.Inventory,
 	if err != nil {
 		return nil, err
 	}
-	return inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Site: c.Site.Name, Log: zap.NewNop()})
+	return inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Site: f.site(c), Log: zap.NewNop()})
 }
 
 func (f *inventoryFlags) addReading(c *kingpin.CmdClause, commands map[string]action) {

@@ -78,7 +78,7 @@ func (e *edit) configured() bool { return e.sound != nil || e.judges != nil }
 // editing is how the store is opened for an edit without a running agent. Where
 // nobody told what names may be stored, those that are stay.
 func (f *inventoryFlags) editing(dir string, c config.Config, j *agent.Judge) inventory.Options {
-	o := inventory.Options{Dir: dir, Site: c.Site.Name, Hostnames: string(c.Inventory.Hostnames), Log: zap.NewNop()}
+	o := inventory.Options{Dir: dir, Site: f.site(c), Hostnames: string(c.Inventory.Hostnames), Log: zap.NewNop()}
 	if f.configFile == "" {
 		o.Hostnames = string(config.HostnamesAll)
 	}
@@ -188,6 +188,15 @@ func listsOf(inv *inventory.Inventory) []string {
 	})
 	slices.Sort(names)
 	return names
+}
+
+// site is the one that the file names; "", so that of the store, where it names
+// none: that of the machine on which a list is looked at is no site.
+func (f *inventoryFlags) site(c config.Config) string {
+	if f.configFile == "" || c.Site.Name == config.Default().Site.Name {
+		return ""
+	}
+	return c.Site.Name
 }
 
 // config is the file's, else the defaults.

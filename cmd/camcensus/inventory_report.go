@@ -162,14 +162,14 @@ func remark(ctx context.Context, w io.Writer, dir string, from, to time.Time) er
 	return errors.Join(err, inv.Close())
 }
 
-// exportStored writes the export without an agent; the report's policies and
-// site are those of --config.file.
+// exportStored writes the export without an agent; the report's policies are
+// those of --config.file, and so is its site, if it names one.
 func (f *inventoryFlags) exportStored(ctx context.Context, dir string, w io.Writer, o inventory.ExportOptions) error {
 	c, j, err := f.configured(dir)
 	if err != nil {
 		return err
 	}
-	inv, err := inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Site: c.Site.Name, Log: zap.NewNop()})
+	inv, err := inventory.OpenReadOnly(ctx, inventory.Options{Dir: dir, Site: f.site(c), Log: zap.NewNop()})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,22 @@ func TestListAndExportWriteTheSameCSV(t *testing.T) {
 	export := camcensus(t, nil, "inventory", "--storage.path", dir, "export", "--format", "csv")
 	if list.out != export.out || !strings.Contains(list.out, "\n"+id+",") {
 		t.Errorf("list:\n%s%s\nexport:\n%s%s", list.out, list.err, export.out, export.err)
+	}
+	config := filepath.Join(dir, "camcensus.yml")
+	for text, site := range map[string]string{"site: {name: annex}\n": "annex", "site: {contact: desk}\n": "hq", "": "hq"} { // hq as the store has it
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"inventory", "--storage.path", dir, "--config.file", config, "list", "--format", "csv"}
+		if text == "" {
+			args = slices.Delete(args, 3, 5)
+		}
+		for _, command := range []string{"list", "export"} {
+			args[len(args)-3] = command
+			if res := camcensus(t, nil, args...); !strings.Contains(res.out, "\n"+id+","+site+",") {
+				t.Errorf("%s with %q: not of %s: %s%s", command, text, site, res.out, res.err)
+			}
+		}
 	}
 	if head, _, _ := strings.Cut(list.out, "\n"); !strings.HasPrefix(head, "id,site,state,verdict,policy,") {
 		t.Errorf("columns %s", head)

@@ -137,6 +137,57 @@ func TestReportOfAPastPeriodSaysOfWhichDayItIs(t *testing.T) {
 	}
 }
 
+// TestTheStoreKnowsItsSite: as the agent named it last, whoever reads it; also once
+// a damaged file was set aside.
+func TestTheStoreKnowsItsSite(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Site: "hq"}
+	s := newSite(t, o)
+	a := s.answer("10.0.0.1", macA, policy.Banned)
+	s.clock.pass(time.Minute)
+	reads := func(when, want string) {
+		t.Helper()
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := OpenReadOnly(t.Context(), Options{Dir: o.Dir, Now: s.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		d, _ := r.Device(a)
+		if page := export(t, &site{Inventory: r}, ExportOptions{Format: "html"}); d.Site != want || !strings.Contains(page, "<dt>Site</dt><dd>"+want+"</dd>") {
+			t.Errorf("%s: %q", when, d.Site)
+		}
+	}
+	reads("beside the agent", "hq")
+	s.Follow(Options{Site: "annex"})
+	reads("named anew", "annex")
+	s.damage()
+	reads("set aside", "annex")
+	o.Site = ""
+	s = reopen(t, s, o) // an edit without a configuration
+	if d := s.device(a); d.Site != "annex" {
+		t.Errorf("an edit: %q", d.Site)
+	}
+	reads("after an edit", "annex")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tamper(t, o.Dir, "DELETE FROM meta WHERE name = 'site'")
+	r, err := OpenReadOnly(t.Context(), Options{Dir: o.Dir, Now: s.clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = &site{Inventory: r, t: t}
+	defer r.Close()
+	for lang, want := range map[string]string{"en": "site not known", "fr": "site non connu"} {
+		page := export(t, s, ExportOptions{Format: "html", Lang: lang})
+		if !strings.Contains(page, "<dt>Site</dt><dd>"+want+"</dd>") || !strings.Contains(page, want+"</title>") || s.device(a).Site != "" {
+			t.Errorf("%s: a site that nobody named: %q", lang, s.device(a).Site)
+		}
+	}
+}
+
 // TestAnEndedExceptionIsNotInForce: without an agent nobody has taken it off yet.
 func TestAnEndedExceptionIsNotInForce(t *testing.T) {
 	s := newSite(t, Options{Dir: t.TempDir()})

@@ -24,8 +24,8 @@ import (
 // value is an inventory in memory that keeps every device for ever.
 type Options struct {
 	Dir          string // directory of camcensus.db; "" keeps everything in memory
-	Site         string
-	MissingAfter int // completed coverages without a sign; 0 means 3
+	Site         string // "": as the store has it from whoever named it last
+	MissingAfter int    // completed coverages without a sign; 0 means 3
 	Retention    Retention
 	Hostnames    string // cameras (the default) | all | none
 	Now          func() time.Time
@@ -164,7 +164,15 @@ func (i *Inventory) Follow(o Options) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.opt.follow(o)
+	i.keepSite()
 	i.changes++
+}
+
+// keepSite has the store know of which site it is.
+func (i *Inventory) keepSite() {
+	if i.opt.Site != "" {
+		i.store.put(setMeta, siteMeta, i.opt.Site)
+	}
 }
 
 func newInventory(o Options) *Inventory {

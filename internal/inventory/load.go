@@ -56,6 +56,8 @@ func (i *Inventory) loadMeta(ctx context.Context, db *sql.DB) error {
 			return err
 		case name == judgedByMeta:
 			i.judgedBy = value
+		case name == siteMeta && i.opt.Site == "":
+			i.opt.Site = value
 		case name == markMeta:
 			i.chain.mark = value
 		case name == "chain.base":

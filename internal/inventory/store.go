@@ -109,6 +109,7 @@ func (i *Inventory) openStore(ctx context.Context) error {
 	if i.judgedBy != "" {
 		s.put("DELETE FROM meta WHERE name = ?", judgedByMeta)
 	}
+	i.keepSite()
 	check, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	go s.run()

@@ -351,6 +351,9 @@ const judgedByMeta = "judged_by"
 // markMeta is there until an event has recorded that a file was set aside.
 const markMeta = "chain.mark"
 
+// siteMeta is the site that the store is of, as it was named last.
+const siteMeta = "site"
+
 const setMeta = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 
 // begin sets a file that proved corrupt aside and begins a new one from what
@@ -383,6 +386,7 @@ func (s *store) begin(why error) error {
 	if base > 0 || s.aside != "" {
 		i.relink(s.pending.events, setAsideMark(base, s.aside))
 	}
+	i.keepSite()
 	for gone, a := range i.alias {
 		s.putAlias(gone, a)
 	}
