@@ -48,7 +48,9 @@ func tool(t testing.TB, name, debianPackage string) string {
 }
 
 func TestMetricsHoldTheirPromises(t *testing.T) {
-	text := scrape(t, newTestExporter(t, newTestAgent()))
+	a := newTestAgent()
+	a.snapshot.Devices[4].Annotations.Location = "" // what persons write is a label as it is
+	text := scrape(t, newTestExporter(t, a))
 	for _, line := range []string{
 		`camcensus_site_info{site="ottawa-hq"} 1`,
 		`camcensus_oui_registry_timestamp_seconds 1.7934912e+09`,
@@ -116,10 +118,10 @@ func TestDeviceSeriesKeepTheGravestAndOldest(t *testing.T) {
 	a := newTestAgent()
 	a.snapshot.Settings.MaxDeviceSeries = 2
 	text := scrape(t, newTestExporter(t, a))
-	if !strings.Contains(text, `camcensus_device_series_dropped 1`) {
-		t.Error("one device must be counted as dropped")
+	if !strings.Contains(text, `camcensus_device_series_dropped 2`) {
+		t.Error("a suspected and a returned device must be counted as dropped")
 	}
-	for device, kept := range map[string]bool{"d-test000000031": true, "d-test000000032": true, "d-test000000033": false} {
+	for device, kept := range map[string]bool{"d-test000000031": true, "d-test000000032": true, "d-test000000033": false, "d-test000000035": false} {
 		if strings.Contains(text, device) != kept {
 			t.Errorf("%s: kept must be %t", device, kept)
 		}
@@ -127,6 +129,39 @@ func TestDeviceSeriesKeepTheGravestAndOldest(t *testing.T) {
 	a.snapshot.Settings.DeviceSeries = DeviceSeriesNone
 	if text = scrape(t, newTestExporter(t, a)); strings.Contains(text, `device="`) {
 		t.Error("device_series none leaves a series with a device")
+	}
+}
+
+// TestWhatReturnedAfterItsRemovalHasASeries: its alert rests on it, flagged or not,
+// of few devices as of very many.
+func TestWhatReturnedAfterItsRemovalHasASeries(t *testing.T) {
+	a := newTestAgent()
+	printer := &a.snapshot.Devices[5]
+	printer.Returned = testTime
+	want := "camcensus_device_returned_timestamp_seconds{device=\"" + printer.ID + "\"} "
+	for _, on := range []bool{true, false} {
+		if !on {
+			a.snapshot.Settings.DeviceSeries = DeviceSeriesNone
+		}
+		for _, devices := range [][]inventory.Device{a.snapshot.Devices, nil} {
+			s := *a.snapshot
+			if s.Devices = devices; devices == nil {
+				s.Many = many(a.snapshot.Devices)
+			}
+			b := &testAgent{snapshot: &s}
+			text := scrape(t, newTestExporter(t, b))
+			if strings.Contains(text, want) != on || strings.Contains(text, `camcensus_device_info{brand="Brother"`) != on {
+				t.Errorf("on %t, many %t: %s", on, devices == nil, text)
+			}
+			if strings.Contains(text, `camcensus_device_flagged{device="`+printer.ID) {
+				t.Error("a returned printer is flagged")
+			}
+		}
+	}
+	again := newTestAgent()
+	again.snapshot.Devices[5].Returned, again.snapshot.Devices[5].State = testTime, inventory.Removed
+	if strings.Contains(scrape(t, newTestExporter(t, again)), want) {
+		t.Error("what is removed again has not returned")
 	}
 }
 

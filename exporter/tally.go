@@ -163,8 +163,9 @@ func (c *tally) into(t *sums) {
 
 const defaultMaxDeviceSeries = 2000
 
-// seriesChoice picks the devices with series of their own: banned, then
-// suspected, then the rest, the oldest first, so that a kept series stays. It
+// seriesChoice picks the devices with series of their own, flagged ones and those
+// that returned after their removal, or all: banned, then suspected, then the
+// rest, the oldest first, so that a kept series stays. It
 // is a heap with the first to go on top.
 type seriesChoice struct {
 	mode    string
@@ -210,8 +211,8 @@ func (c *seriesChoice) Pop() any {
 
 func (c *seriesChoice) offer(d *inventory.Device, worst int) {
 	rank := min(worst, flaggable)
-	if c.mode == DeviceSeriesNone || d.State == inventory.Removed || rank == flaggable && c.mode != DeviceSeriesAll {
-		return
+	if c.mode == DeviceSeriesNone || d.State == inventory.Removed || rank == flaggable && d.Returned.IsZero() && c.mode != DeviceSeriesAll {
+		return // what a person removed and what is there again has an alert of its own, flagged or not
 	}
 	c.offered++
 	one := ranked{d, rank}
