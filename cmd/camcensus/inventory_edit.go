@@ -78,7 +78,7 @@ func (e *edit) configured() bool { return e.sound != nil || e.judges != nil }
 // editing is how the store is opened for an edit without a running agent. Where
 // nobody told what names may be stored, those that are stay.
 func (f *inventoryFlags) editing(dir string, c config.Config, j *agent.Judge) inventory.Options {
-	o := inventory.Options{Dir: dir, Site: f.site(c), Hostnames: string(c.Inventory.Hostnames), Log: zap.NewNop()}
+	o := inventory.Options{Dir: dir, Existing: true, Site: f.site(c), Hostnames: string(c.Inventory.Hostnames), Log: zap.NewNop()}
 	if f.configFile == "" {
 		o.Hostnames = string(config.HostnamesAll)
 	}

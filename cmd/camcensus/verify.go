@@ -40,7 +40,11 @@ func showVerification(w io.Writer, v *inventory.Verification) error {
 	if v.AnswersOnly > 0 {
 		fmt.Fprintf(&b, "; of %d, kept by an older version, that covers the answer, not its address and time", v.AnswersOnly)
 	}
-	fmt.Fprintf(&b, "\ndevices: %d, undamaged with their evidence; their checksums find damage, no forger\n", v.Devices)
+	fmt.Fprintf(&b, "\ndevices: %d, undamaged with their evidence; their checksums find damage, no forger\n", v.Devices-len(v.Lost))
+	if n := len(v.Lost); n > 0 {
+		fmt.Fprintf(&b, "evidence lost: that of %d more devices went with a damaged file; their verdicts stand until new evidence contradicts them: %s\n",
+			n, strings.Join(v.Lost, " "))
+	}
 	if n := len(v.Forgotten); n > 0 {
 		fmt.Fprintf(&b, "no longer kept: %d of the devices of which events tell (forgotten by retention, or deleted): %s\n",
 			n, strings.Join(v.Forgotten[:min(n, 8)], " "))

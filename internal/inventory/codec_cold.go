@@ -91,6 +91,7 @@ func (w *encoder) conclusions(c *cold, skip func(*item) bool) {
 	}
 	w.strings(c.contradictions)
 	w.strings(c.wordsWithout(skip))
+	w.bool(c.lost)
 }
 
 func (w *encoder) item(it *item) {
@@ -225,6 +226,7 @@ func (r *decoder) conclusions(i *Inventory, c *cold) error {
 	if len(r.b) > 0 { // not in stores from before there were texts
 		c.texts = r.strings()
 	}
+	c.lost = len(r.b) > 0 && r.bool() // nor in those from before it was told
 	return r.err
 }
 

@@ -27,10 +27,18 @@ func (i *Inventory) Commit(id string, identity fingerprint.Identity, verdicts []
 
 func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy.Verdict, now time.Time) {
 	old, oldVerdicts := e.claims, e.verdicts
-	if i.bereft(e, id) {
-		if e.people == nil || e.people.determination == nil {
+	lost := i.isLost(e)
+	if lost && e.settledBy(id, verdicts) {
+		c := i.coldOf(e)
+		c.lost, lost = false, false
+		i.keepCold(e, c)
+	}
+	if lost || i.bereft(e, id) {
+		determined := e.people != nil && e.people.determination != nil
+		if !determined {
 			verdicts = e.standing(verdicts)
-		} else {
+		}
+		if determined || lost {
 			i.keepReasons(e, id, textsOf(verdicts))
 		}
 		i.judged(e, verdicts)
@@ -60,6 +68,38 @@ func (i *Inventory) bereft(e *entry, id *fingerprint.Identity) bool {
 	return id.Class == fingerprint.ClassUnknown && e.claims.class != fingerprint.ClassUnknown && len(id.Reasons) == 0 && len(i.counting(e)) == 0
 }
 
+// settledBy tells whether a judgement counts for a device whose evidence was
+// lost: it contradicts what is known by more than a hardware address, or tells
+// no less.
+func (e *entry) settledBy(id *fingerprint.Identity, verdicts []policy.Verdict) bool {
+	had := e.claims
+	answered := slices.ContainsFunc(id.Reasons, func(r fingerprint.Reason) bool { return r.Group != fingerprint.GroupAddress })
+	class := cmp.Or(id.Class, fingerprint.ClassUnknown)
+	known := had.class != fingerprint.ClassUnknown
+	if answered && (id.Manufacturer != "" && id.Manufacturer != had.manufacturer ||
+		known && class != fingerprint.ClassUnknown && cameraLike(class) != cameraLike(had.class)) {
+		return true
+	}
+	for _, fact := range [][2]string{
+		{had.manufacturer, id.Manufacturer}, {had.brand, id.Brand}, {had.model, id.Model}, {had.firmware, id.Firmware}, {e.serial, id.Serial},
+	} {
+		if fact[0] != "" && fact[1] == "" {
+			return false
+		}
+	}
+	if known && class == fingerprint.ClassUnknown || had.manufacturer != id.Manufacturer && !answered {
+		return false
+	}
+	return !slices.ContainsFunc(e.verdicts, func(v policy.Verdict) bool {
+		return slices.ContainsFunc(verdicts, func(now policy.Verdict) bool {
+			return now.Policy == v.Policy && weight[now.Verdict] < weight[v.Verdict]
+		})
+	})
+}
+
+// weight is how much a verdict says.
+var weight = map[string]int{policy.Unclassified: 0, policy.Unknown: 1, policy.SuspectedV: 2, policy.OutOfScope: 3, policy.Clear: 3, policy.Banned: 3}
+
 // standing are the verdicts of a device of which nothing can be read any more:
 // those it had, since a verdict never falls by silence. Under a list that is new
 // a camera is unknown.
@@ -68,6 +108,7 @@ func (e *entry) standing(fresh []policy.Verdict) []policy.Verdict {
 	for n := range out {
 		if had := slices.IndexFunc(e.verdicts, func(v policy.Verdict) bool { return v.Policy == out[n].Policy }); had >= 0 {
 			out[n] = e.verdicts[had]
+			out[n].Text = "The evidence of this finding was lost with a damaged file. The finding stands until new evidence contradicts it."
 		} else if cameraLike(e.claims.class) {
 			out[n].Verdict = policy.Unknown
 		}

@@ -241,7 +241,7 @@ func (i *Inventory) Determine(id string, d *Determination, by string) error {
 		i.touch(e)
 		i.tell(e, Event{Time: now, Event: "determined", From: from, To: to, By: by, Evidence: why})
 		p.decided = &decided{event: i.chain.seq, by: by}
-		if d == nil && e.claims.class != fingerprint.ClassUnknown && len(i.counting(e)) == 0 {
+		if d == nil && e.claims.class != fingerprint.ClassUnknown && (len(i.counting(e)) == 0 || i.isLost(e)) {
 			i.unsettle(e, now)
 		}
 		return nil

@@ -197,6 +197,9 @@ type cold struct {
 	// texts are what the verdicts say in words: policy, text, policy, text ...
 	// They cite what the device said, and are each device's own.
 	texts []string
+	// lost: what it was judged by went with a damaged file, and nothing since
+	// settled it.
+	lost bool
 }
 
 // maxBindings bounds the addresses one device is remembered under.

@@ -360,8 +360,19 @@ func (i *Inventory) coldOf(e *entry) *cold {
 		return e.cold
 	}
 	c, err := i.unpack(e)
-	if err != nil {
+	switch {
+	case err != nil:
+		c = &cold{lost: e.judgedBySigns()}
 		i.unreadable(e.id, err)
+		if i.store != nil && !i.readOnly {
+			if c.lost {
+				i.store.lose(1)
+			}
+			i.keepCold(e, c)
+			return c
+		}
+	case c == nil && i.store != nil && e.judgedBySigns():
+		c = &cold{lost: true}
 	}
 	if c != nil {
 		e.hold().cold = c
@@ -370,8 +381,20 @@ func (i *Inventory) coldOf(e *entry) *cold {
 	return c
 }
 
+// judgedBySigns tells that there must have been evidence.
+func (e *entry) judgedBySigns() bool {
+	return *e.claims != *noClaims || e.suggestive() && (e.people == nil || e.people.determination == nil)
+}
+
+// isLost tells whether what a device was judged by was lost, and nothing since
+// settled it.
+func (i *Inventory) isLost(e *entry) bool {
+	c := i.coldOf(e)
+	return c != nil && c.lost
+}
+
 func (i *Inventory) unreadable(device string, err error) {
-	i.log.Error("evidence unreadable: it will be gathered anew", zapDevice(device), zapErr(err))
+	i.log.Error("evidence unreadable: it will be gathered anew, until then the verdicts stand", zapDevice(device), zapErr(err))
 }
 
 // unpack decodes what is kept or stored of a device's evidence; nil where there

@@ -60,6 +60,7 @@ type merging struct {
 type keptDevice struct {
 	id       string
 	tracked  bool // events tell of it
+	judged   bool // by evidence
 	evidence bool
 }
 
@@ -149,11 +150,17 @@ func (v *Verification) filed(ctx context.Context, tx *sql.Tx) error {
 	numbers := map[string]int64{}
 	for no, d := range f.kept {
 		numbers[d.id], holder[no] = no, d.id
+		if d.evidence {
+			continue
+		}
 		// What cannot be read of a file that is set aside is gathered anew.
-		if t := f.trails[d.id]; t != nil && t.no == no && t.signs > 0 && !d.evidence && v.Base == 0 {
+		if t := f.trails[d.id]; v.Base > 0 && d.judged {
+			v.Lost = append(v.Lost, d.id)
+		} else if t != nil && t.no == no && t.signs > 0 && v.Base == 0 {
 			v.fault("the evidence of %s, on which event %d rests, is not there", d.id, t.signs)
 		}
 	}
+	slices.Sort(v.Lost)
 	err := eachTx(ctx, tx, "SELECT id, device, no FROM aliases", func(r *sql.Rows) error {
 		var id string
 		var a alias

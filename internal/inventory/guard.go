@@ -2,12 +2,14 @@ package inventory
 
 import (
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,8 +45,8 @@ func (s *store) noteWritten() {
 func (s *store) guard() error {
 	why := s.touched()
 	switch {
-	case why == nil:
-		return nil
+	case why == nil || s.inv.opt.Existing:
+		return why
 	case errors.Is(why, errTaken):
 		err := s.rescue(why)
 		if err == nil || !isCorrupt(err) {
@@ -194,9 +196,9 @@ func syncFile(path string) error {
 }
 
 // salvage reads what can still be read of the evidence of a damaged file, lest
-// a verdict fall because its reasons are gone, and what undoes a merge. The
-// caller holds the lock.
-func (s *store) salvage() {
+// a verdict fall because its reasons are gone, and what undoes a merge. It
+// returns the devices of which the evidence is lost. The caller holds the lock.
+func (s *store) salvage() (lost []string) {
 	i := s.inv
 	for gone, u := range i.undo {
 		var err error
@@ -206,15 +208,34 @@ func (s *store) salvage() {
 	}
 	for _, e := range i.devices {
 		e.marks = nil // what cannot be read is gathered anew
-		if e.cold != nil || e.packed != nil || s.read == nil {
+		if e.cold != nil || e.packed != nil {
 			continue
 		}
+		c, err := &cold{}, error(sql.ErrConnDone)
 		var form []byte
-		if s.read.QueryRow("SELECT form FROM evidence WHERE no = ?", e.no).Scan(&form) != nil {
+		if s.read != nil {
+			err = s.read.QueryRow("SELECT form FROM evidence WHERE no = ?", e.no).Scan(&form)
+		}
+		if err == nil {
+			c, err = decodeCold(i, form)
+		}
+		switch {
+		case err == nil:
+		case e.judgedBySigns():
+			c = &cold{lost: true}
+			lost = append(lost, e.id)
+		default:
 			continue
 		}
-		if c, err := decodeCold(i, form); err == nil {
-			e.hold().packed = coldBytes(c, nil)
-		}
+		e.hold().packed = coldBytes(c, nil)
 	}
+	slices.Sort(lost)
+	return lost
+}
+
+// lose takes down that the evidence of n devices is lost. The caller holds the
+// lock.
+func (s *store) lose(n int) {
+	s.health.Errors++
+	s.lost += n
 }

@@ -35,6 +35,9 @@ type Options struct {
 	// Uses tells whether any rule looks at a field; where a device says more
 	// than is kept, what no rule looks at goes first. nil takes all alike.
 	Uses func(kind, field string) bool
+	// Existing has Open refuse a file that is missing, empty or damaged
+	// (ErrDamaged), and leave it as it is: only an agent begins a new one.
+	Existing bool
 	// DetailLimit is the number of devices up to which Devices carries
 	// Reasons and Contradictions; above it only Device and Details do. 0 means 10000.
 	DetailLimit int

@@ -205,6 +205,7 @@ func (i *Inventory) mergeEvidence(keep, gone *entry, offset uint32) {
 		}
 		c.items = append(c.items, it)
 	}
+	c.lost = c.lost || given.lost
 	if len(c.reasons) == 0 {
 		c.reasons, c.contradictions, c.texts = given.reasons, given.contradictions, given.texts
 	}

@@ -24,8 +24,12 @@ const (
 	LockName = "camcensus.lock"
 )
 
-// ErrLocked: another process holds the inventory.
-var ErrLocked = errors.New("in use by another camcensus")
+var (
+	// ErrLocked: another process holds the inventory.
+	ErrLocked = errors.New("in use by another camcensus")
+	// ErrDamaged: the file cannot be read whole.
+	ErrDamaged = errors.New("damaged")
+)
 
 // store is the inventory's file. What awaits writing lies in pending, guarded
 // by the inventory's lock; one goroutine writes it.
@@ -54,6 +58,7 @@ type store struct {
 	last   written // the files after our last write
 	health Health  // guarded by the inventory's lock, as is mishap
 	mishap string  // what befell the file, for as long as the agent runs
+	lost   int     // devices of which the evidence was lost meanwhile
 }
 
 // Health is how the store fares.
@@ -82,6 +87,9 @@ func (i *Inventory) Health() Health {
 	}
 	if h.Problem == "" {
 		h.Problem = i.store.mishap
+		if n := i.store.lost; n > 0 {
+			h.Problem = joinLine(h.Problem, fmt.Sprintf("the evidence of %d devices is lost: their verdicts stand until new evidence contradicts them", n))
+		}
 	}
 	return h
 }
@@ -101,7 +109,13 @@ func (i *Inventory) openStore(ctx context.Context) error {
 		checking: make(chan struct{}), corrupt: make(chan error, 1),
 	}
 	s.health.Path = s.path
-	if err := s.open(ctx); err != nil && !s.openUnwritable(ctx, err) {
+	if i.opt.Existing {
+		err = whole(ctx, s.path)
+	}
+	if err == nil {
+		err = s.open(ctx)
+	}
+	if err != nil && !s.openUnwritable(ctx, err) {
 		lock.Close()
 		return fmt.Errorf("inventory: open %s: %w", s.path, err)
 	}
@@ -113,8 +127,53 @@ func (i *Inventory) openStore(ctx context.Context) error {
 	check, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	go s.run()
-	go s.check(check)
+	if i.opt.Existing { // it was looked through
+		close(s.checking)
+	} else {
+		go s.check(check)
+	}
 	return nil
+}
+
+// whole tells whether all that lies in the file at path can be read; it changes
+// nothing in it.
+func whole(ctx context.Context, path string) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if st.Size() == 0 {
+		return unchanged(errEmptied)
+	}
+	db, err := openReader(path, "")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err = quickCheck(ctx, db); err == nil {
+		if version, err := schemaVersion(ctx, db); err == nil && version == 0 {
+			return unchanged(errors.New("it is no inventory"))
+		}
+		for table, version := range map[string]byte{"devices": entryVersion, "evidence": coldVersion} {
+			err = cmp.Or(err, each(ctx, db, "SELECT form FROM "+table, func(r *sql.Rows) error {
+				var form sql.RawBytes
+				if err := r.Scan(&form); err != nil {
+					return err
+				}
+				_, _, err := unseal(form, version)
+				return err
+			}))
+		}
+	}
+	if errors.Is(err, errIntegrity) || errors.Is(err, errDamaged) || isCorrupt(err) {
+		return unchanged(err)
+	}
+	return nil // other trouble shows when it is opened
+}
+
+// unchanged is the refusal to go on with a damaged file.
+func unchanged(why error) error {
+	return fmt.Errorf("%w (%w): nothing was changed; start the agent (camcensus run), which sets the file aside and says so, or restore a backup", ErrDamaged, why)
 }
 
 // open opens and loads the file; a corrupt one is set aside and a new one
@@ -131,6 +190,7 @@ func (s *store) open(ctx context.Context) error {
 		return err
 	}
 	if aside := s.setAside(err); aside != nil {
+		s.disconnect()
 		return aside
 	}
 	s.inv.reset()
@@ -326,6 +386,9 @@ func holdLock(f *os.File) error {
 
 // setAside puts a corrupt file where nobody writes and an expert may read.
 func (s *store) setAside(why error) error {
+	if s.inv.opt.Existing {
+		return unchanged(why)
+	}
 	s.disconnect()
 	aside, err := s.moveAside()
 	if err != nil {
@@ -372,6 +435,9 @@ func (s *store) check(ctx context.Context) {
 	}
 	defer db.Close()
 	err = quickCheck(ctx, db)
+	if err == nil {
+		err = s.checkEvidence(ctx, db)
+	}
 	if ctx.Err() != nil {
 		return
 	}
@@ -387,6 +453,34 @@ func (s *store) check(ctx context.Context) {
 	s.inv.mu.Unlock()
 }
 
+// checkEvidence looks at the checksums of all evidence: what cannot be read is
+// lost, and told now rather than when somebody looks at the device.
+func (s *store) checkEvidence(ctx context.Context, db *sql.DB) error {
+	damaged := map[int64]bool{}
+	err := each(ctx, db, "SELECT no, form FROM evidence ORDER BY no", func(r *sql.Rows) error {
+		var no int64
+		var form sql.RawBytes
+		if err := r.Scan(&no, &form); err != nil {
+			return err
+		}
+		if _, _, err := unseal(form, coldVersion); errors.Is(err, errDamaged) {
+			damaged[no] = true
+		}
+		return nil
+	})
+	if err != nil || len(damaged) == 0 {
+		return err
+	}
+	s.inv.mu.Lock()
+	defer s.inv.mu.Unlock()
+	for _, e := range s.inv.devices {
+		if damaged[e.no] {
+			s.inv.coldOf(e)
+		}
+	}
+	return nil
+}
+
 // AwaitCheck waits until the stored inventory was looked through after the
 // start, or until ctx ends. Whoever then works on all of it does so neither on
 // a damaged file nor in the same memory.
@@ -400,7 +494,10 @@ func (i *Inventory) AwaitCheck(ctx context.Context) {
 	}
 }
 
-var errIntegrity = errors.New("the file is damaged")
+var (
+	errIntegrity = errors.New("the file is damaged")
+	errEmptied   = errors.New("the file is empty")
+)
 
 func quickCheck(ctx context.Context, db *sql.DB) error {
 	var first string
@@ -408,7 +505,7 @@ func quickCheck(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	if first != "ok" {
-		return fmt.Errorf("%w: %s", errIntegrity, first)
+		return fmt.Errorf("%w: %s", errIntegrity, strings.ReplaceAll(first, "\n", " "))
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ type Verification struct {
 	// neither its address nor its time: an older version kept them.
 	AnswersOnly int `json:"answers_only"`
 	Devices     int `json:"devices"`
+	// Lost are those of them of which the evidence went with a damaged file, and
+	// that nothing since settled.
+	Lost []string `json:"lost"`
 	// Forgotten are the devices that events tell of and that are no longer kept.
 	Forgotten []string `json:"forgotten"`
 	// Faults are what is wrong, one line each; Open is what cannot be told from
@@ -88,7 +91,7 @@ func (i *Inventory) Verify(ctx context.Context, head string, seq int64) (*Verifi
 }
 
 func newVerification() *Verification {
-	return &Verification{Forgotten: []string{}, Faults: []string{}, Open: []string{}, scratch: newInventory(Options{}), filing: newFiling(), cited: newCitations()}
+	return &Verification{Lost: []string{}, Forgotten: []string{}, Faults: []string{}, Open: []string{}, scratch: newInventory(Options{}), filing: newFiling(), cited: newCitations()}
 }
 
 func (v *Verification) integrity(ctx context.Context, tx *sql.Tx) error {
@@ -286,8 +289,11 @@ func (v *Verification) forms(ctx context.Context, tx *sql.Tx) error {
 				return nil
 			}
 			d.evidence = true
-			if _, _, err := unseal(form, coldVersion); err != nil {
+			c := &cold{}
+			if err := unsealCold(form, func(r *decoder) error { return r.conclusions(v.scratch, c) }, nil); err != nil {
 				v.fault("evidence of %s: %v", d.id, err)
+			} else if c.lost {
+				v.Lost = append(v.Lost, d.id)
 			}
 			return nil
 		})
@@ -304,7 +310,7 @@ func (v *Verification) device(no int64, id, state, class, maker string, first, l
 	v.filing.kept[no] = d
 	e, err := decodeEntry(v.scratch, form)
 	if err == nil {
-		d.tracked = e.tracked || e.annotated()
+		d.tracked, d.judged = e.tracked || e.annotated(), e.judgedBySigns()
 	}
 	switch {
 	case err != nil:

@@ -363,12 +363,16 @@ func (s *store) begin(why error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !s.anew {
-		s.salvage()
+		lost := s.salvage()
 		if err := s.setAside(why); err != nil {
 			s.failed("set aside", err)
 			return err
 		}
 		s.anew = true
+		if len(lost) > 0 {
+			s.lose(len(lost))
+			i.log.Error("inventory: evidence is lost: the verdicts stand until new evidence contradicts them", zap.Int("devices", len(lost)), zap.Strings("first", lost[:min(len(lost), 20)]))
+		}
 	}
 	base, head := i.chain.stored, i.chain.storedHead
 	born := i.created
