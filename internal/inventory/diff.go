@@ -114,7 +114,7 @@ type Change struct {
 	Model        string  `json:"model"`
 	Location     string  `json:"location"`
 	State        State   `json:"state"`  // at the end of the period
-	Events       []Event `json:"events"` // the latest 20
+	Events       []Event `json:"events"` // the latest 20, and the last verdict of each list
 	// Counts is how often each event happened in the period.
 	Counts map[string]int `json:"counts"`
 }
@@ -282,23 +282,44 @@ type told struct {
 	part
 	device deviceKey
 	seqs   []int64 // of the latest
+	lasts  []lastVerdict
 	counts map[string]int
 	events []Event
 }
 
-func (t *told) add(seq int64, event []byte) {
+// lastVerdict is the event by which a list judged a device last.
+type lastVerdict struct {
+	list string
+	seq  int64
+}
+
+func (t *told) add(seq int64, event []byte, list string) {
 	t.counts[string(event)]++
+	if list != "" {
+		t.lasts = append(slices.DeleteFunc(t.lasts, func(l lastVerdict) bool { return l.list == list }), lastVerdict{list, seq})
+	}
 	if len(t.seqs) == maxChangeEvents {
 		t.seqs = append(t.seqs[:0], t.seqs[1:]...)
 	}
 	t.seqs = append(t.seqs, seq)
 }
 
+// wanted are the events that are told.
+func (t *told) wanted() []int64 {
+	out := t.seqs
+	for _, l := range t.lasts {
+		if l.seq < t.seqs[0] {
+			out = append(out, l.seq)
+		}
+	}
+	return out
+}
+
 // parts reads a period off the chain, by device. What happened to an id that
 // was merged away belongs to the device it became part of.
 func (i *Inventory) parts(ctx context.Context, from, to time.Time) (map[deviceKey]part, error) {
 	by := map[deviceKey]part{}
-	err := i.eachName(ctx, from, to, func(seq int64, device, event []byte) {
+	err := i.eachName(ctx, from, to, "''", func(seq int64, device, event, _ []byte) {
 		if len(device) == 0 {
 			return
 		}
@@ -316,7 +337,7 @@ func (i *Inventory) parts(ctx context.Context, from, to time.Time) (map[deviceKe
 		return nil, err
 	}
 	if met := i.foldMerged(by); len(met) > 0 {
-		err = i.eachName(ctx, time.Time{}, from, func(_ int64, device, event []byte) {
+		err = i.eachName(ctx, time.Time{}, from, "''", func(_ int64, device, event, _ []byte) {
 			if id := keyOf(device); met[id] && string(event) == "appeared" {
 				p := by[id]
 				p.fresh = false
@@ -378,10 +399,17 @@ func (i *Inventory) tellOf(ctx context.Context, from, to time.Time, by map[devic
 		}
 	}
 	i.mu.RUnlock()
-	return i.eachName(ctx, from, to, func(seq int64, device, event []byte) {
-		if t := tells[keyOf(device)]; t != nil {
-			t.add(seq, event)
+	lists := map[string]string{} // a name is kept once
+	return i.eachName(ctx, from, to, judgingList, func(seq int64, device, event, list []byte) {
+		t := tells[keyOf(device)]
+		if t == nil {
+			return
 		}
+		if _, met := lists[string(list)]; !met {
+			name := string(list)
+			lists[name] = name
+		}
+		t.add(seq, event, lists[string(list)])
 	})
 }
 
@@ -424,16 +452,23 @@ func (i *Inventory) synced() error {
 	return i.Sync()
 }
 
-// eachName shows number, device and name of the events of a period, oldest
-// first: of a long history, no more than is needed. The bytes are the query's
-// own.
-func (i *Inventory) eachName(ctx context.Context, from, to time.Time, show func(seq int64, device, event []byte)) error {
+// judgingList is the list of an event by which a verdict changed, as a column.
+const judgingList = "CASE event WHEN 'verdict_changed' THEN substr(became, 1, instr(became || ' ', ' ') - 1) ELSE '' END"
+
+// eachName shows number, device and name of the events of a period, and a further
+// column, oldest first: of a long history, no more than is needed. The bytes are
+// the query's own.
+func (i *Inventory) eachName(ctx context.Context, from, to time.Time, column string, show func(seq int64, device, event, further []byte)) error {
 	if i.store == nil {
 		i.mu.RLock()
 		defer i.mu.RUnlock()
 		for _, e := range i.chain.kept {
 			if !e.Time.Before(from) && e.Time.Before(to) {
-				show(e.Seq, []byte(e.Device), []byte(e.Event))
+				list := ""
+				if column == judgingList && e.Event == "verdict_changed" {
+					list = e.list()
+				}
+				show(e.Seq, []byte(e.Device), []byte(e.Event), []byte(list))
 			}
 		}
 		return nil
@@ -443,10 +478,10 @@ func (i *Inventory) eachName(ctx context.Context, from, to time.Time, show func(
 		since = from.UnixNano()
 	}
 	var seq int64
-	var device, event sql.RawBytes
-	return each(ctx, i.store.read, "SELECT seq, device, event FROM events NOT INDEXED WHERE time >= ? AND time < ? ORDER BY seq", func(r *sql.Rows) error {
-		err := r.Scan(&seq, &device, &event)
-		show(seq, device, event)
+	var device, event, further sql.RawBytes
+	return each(ctx, i.store.read, "SELECT seq, device, event, "+column+" FROM events NOT INDEXED WHERE time >= ? AND time < ? ORDER BY seq", func(r *sql.Rows) error {
+		err := r.Scan(&seq, &device, &event, &further)
+		show(seq, device, event, further)
 		return err
 	}, since, to.UnixNano())
 }
@@ -456,7 +491,7 @@ func (i *Inventory) fillEvents(ctx context.Context, of []*told) error {
 	owner := map[int64]*told{}
 	var seqs []int64
 	for _, t := range of {
-		for _, seq := range t.seqs {
+		for _, seq := range t.wanted() {
 			owner[seq] = t
 			seqs = append(seqs, seq)
 		}

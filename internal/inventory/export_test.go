@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"html"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -185,6 +186,60 @@ func TestTheStoreKnowsItsSite(t *testing.T) {
 		if !strings.Contains(page, "<dt>Site</dt><dd>"+want+"</dd>") || !strings.Contains(page, want+"</title>") || s.device(a).Site != "" {
 			t.Errorf("%s: a site that nobody named: %q", lang, s.device(a).Site)
 		}
+	}
+}
+
+// TestTheReportTellsEachListsLastChange: none is merged into that of another list;
+// and what was removed is not among the cameras, as it is not in the totals.
+func TestTheReportTellsEachListsLastChange(t *testing.T) {
+	for name, dir := range map[string]string{"in memory": "", "in a file": t.TempDir()} {
+		t.Run(name, func(t *testing.T) { eachListsLastChange(t, dir) })
+	}
+}
+
+func eachListsLastChange(t *testing.T, dir string) {
+	s := newSite(t, Options{Dir: dir})
+	a, b := s.see("10.0.0.1", macA).Device, s.see("10.0.0.2", macB).Device
+	judge := func(id string, one, other string) {
+		s.Commit(id, fingerprint.Identity{Class: fingerprint.ClassCamera}, []policy.Verdict{{Policy: "l-one", Verdict: one}, {Policy: "l-other", Verdict: other}}, s.clock.now())
+	}
+	judge(a, policy.Unknown, policy.Unknown)
+	judge(b, policy.Unknown, policy.Unknown)
+	s.clock.pass(day)
+	judge(a, policy.Banned, policy.SuspectedV)
+	judge(b, policy.Banned, policy.SuspectedV)
+	s.clock.pass(day)
+	judge(a, policy.Banned, policy.Clear)
+	for n := range 30 {
+		judge(b, policy.Banned, []string{policy.Clear, policy.Unknown}[n%2])
+	}
+	for _, list := range []string{"l-one", "l-other"} {
+		if _, err := s.Except(a, Exception{Policy: list, Owner: "o", Reason: "r", By: "alice", Expires: s.clock.now().Add(day)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Unexcept(a, list, "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.clock.pass(day)
+	for lang, want := range map[string][]string{
+		"en": {"2026-01-06 verdict changed: l-one banned<br>", "2026-01-07 verdict changed (2×): l-other clear<br>",
+			"2026-01-06 verdict changed (32× in all): l-one banned<br>2026-01-07 verdict changed (32× in all): l-other unknown<br>",
+			"excepted: l-one x-", "excepted: l-other x-", "exception withdrawn: l-one x-", "exception withdrawn: l-other x-"},
+		"fr": {"2026-01-06 verdict modifié\u00a0: l-one interdit<br>", "2026-01-07 verdict modifié (2×)\u00a0: l-other hors de cause<br>", "(32× en tout)\u00a0: l-other inconnu<br>"},
+	} {
+		page := html.UnescapeString(export(t, s, ExportOptions{Format: "html", Lang: lang, From: start.Add(-day)}))
+		for _, w := range want {
+			if !strings.Contains(page, w) {
+				t.Errorf("%s: no %q in %q", lang, w, page[strings.Index(page, `<table class="changes">`):])
+			}
+		}
+	}
+	if err := s.Remove(b, "scrap", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	if page := export(t, s, ExportOptions{Format: "html"}); !strings.Contains(page, "encoders (without the removed)</dt><dd>1</dd>") || !strings.Contains(page, `<td class="n">1</td>`) {
+		t.Error("the removed is among the cameras")
 	}
 }
 

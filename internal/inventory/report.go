@@ -204,11 +204,11 @@ func (i *Inventory) inFull(devices []accusedDevice) iter.Seq[*Device] {
 
 func (v *reportView) count(d *Device, totals map[string]*reportTotal) {
 	v.States[d.State]++
-	if cameraLike(d.Class) {
-		v.Cameras++
-	}
 	if d.State == Removed {
 		return
+	}
+	if cameraLike(d.Class) {
+		v.Cameras++
 	}
 	judged := false
 	for _, one := range d.Verdicts {
@@ -299,18 +299,18 @@ type reportPart struct {
 // maxChangesListed bounds one list of changes; its sum tells them all.
 const maxChangesListed = 200
 
-// told says what happened to a device, each kind of event in one line: when
-// last, how often, and to what.
+// told says what happened to a device, each kind of event in one line, and of
+// verdicts and exceptions each list: when last, how often, and to what.
 func (v *reportView) told(c Change) []string {
 	var out []string
 	for n := range c.Events {
 		e := &c.Events[n]
-		if slices.ContainsFunc(c.Events[n+1:], func(o Event) bool { return o.Event == e.Event }) {
+		if slices.ContainsFunc(c.Events[n+1:], e.alike) {
 			continue // the latest tells
 		}
 		line := v.day(e.Time) + " " + EventWord(v.Lang, e.Event)
-		if times := c.Counts[e.Event]; times > 1 {
-			line += fmt.Sprintf(" (%d×)", times)
+		if times := v.times(c, e); times != "" {
+			line += " (" + times + ")"
 		}
 		if to := v.became(e); to != "" {
 			line += colons[v.Lang] + " " + to
@@ -323,11 +323,51 @@ func (v *reportView) told(c Change) []string {
 	return out
 }
 
+// alike are two events of one kind, of verdicts and exceptions under one list.
+func (e *Event) alike(o Event) bool { return e.Event == o.Event && e.list() == o.list() }
+
+// list is the one under which a verdict changed or an exception stood, "" for
+// other events.
+func (e *Event) list() string {
+	switch e.Event {
+	case "verdict_changed", "excepted", "exception_expired", "exception_withdrawn":
+		name, _, _ := strings.Cut(cmp.Or(e.To, e.From), " ")
+		return name
+	}
+	return ""
+}
+
+// times is how often it happened, "" for once: of more events than are shown
+// nobody knows which list each was under.
+func (v *reportView) times(c Change, e *Event) string {
+	alike, kind := 0, 0
+	for _, o := range c.Events {
+		if o.Event == e.Event {
+			kind++
+		}
+		if e.alike(o) {
+			alike++
+		}
+	}
+	switch all := c.Counts[e.Event]; {
+	case e.list() == "":
+		alike = all
+	case kind < all:
+		return fmt.Sprintf("%d× %s", all, v.word("in_all"))
+	}
+	if alike < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%d×", alike)
+}
+
 // became is what an event led to, in the report's language.
 func (v *reportView) became(e *Event) string {
 	switch e.Event {
 	case "missing", "removed", "returned":
 		return ""
+	case "exception_expired", "exception_withdrawn":
+		return e.From
 	}
 	return v.side(e.Event, e.To)
 }
