@@ -41,6 +41,9 @@ type eventRow struct {
 	At   *Clock
 	Word string
 	Name string // what the device is called, "" when it is gone
+	// Ground is what the event rests on, and Short its beginning where it is too
+	// long to stand unfolded.
+	Ground, Short string
 }
 
 type exceptionRow struct {
@@ -127,7 +130,10 @@ func (f *frame) eventRows(x *Exporter, events []inventory.Event) []eventRow {
 			*text = shortened(*text, maxShown)
 		}
 		e.From, e.To = inventory.Told(f.Lang, &e)
-		row := eventRow{Event: e, At: f.Clock(e.Time), Word: f.eventWord(e.Event)}
+		row := eventRow{Event: e, At: f.Clock(e.Time), Word: f.eventWord(e.Event), Ground: shortened(f.ground(&e), maxGround)}
+		if short := shortened(row.Ground, maxUnfolded); short != row.Ground {
+			row.Short = short
+		}
 		if d, ok := x.agent.Device(e.Device); ok {
 			row.Name = f.deviceTitle(&d)
 		}

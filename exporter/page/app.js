@@ -23,6 +23,10 @@
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
       for (const region of document.querySelectorAll('[data-live]')) {
         const next = fresh.querySelector('[data-live="' + region.dataset.live + '"]');
+        for (const open of region.querySelectorAll('details[open][id]')) { // what somebody unfolded stays so
+          const same = next && next.querySelector('#' + open.id);
+          if (same) same.open = true;
+        }
         if (!next || region.contains(document.activeElement) || region.innerHTML === next.innerHTML) continue;
         localTimes(next);
         region.replaceChildren(...next.childNodes);
