@@ -145,7 +145,7 @@ func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Di
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
 	to = d.To
-	by, err := i.parts(ctx, from, to)
+	by, heirs, err := i.parts(ctx, from, to)
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
 	}
@@ -176,8 +176,11 @@ func (i *Inventory) diff(ctx context.Context, from, to time.Time, most int) (*Di
 		}
 	}
 	slices.SortFunc(chosen, func(a, b *told) int { return cmp.Compare(a.first, b.first) })
-	if err = i.tellOf(ctx, from, to, by, chosen); err == nil {
+	if err = i.tellOf(ctx, from, to, by, heirs, chosen); err == nil {
 		err = i.fillEvents(ctx, chosen)
+	}
+	if err == nil {
+		err = i.recall(ctx, chosen)
 	}
 	if err != nil {
 		return nil, diffSums{}, fmt.Errorf("inventory: diff: %w", err)
@@ -229,6 +232,7 @@ func (k deviceKey) String() string { return strings.TrimRight(string(k[:]), "\x0
 type part struct {
 	first                      int64 // number of its first event
 	fresh, back, gone, removed bool
+	took                       bool // another was merged into it
 	merged                     bool // into another, to which it was added
 }
 
@@ -274,6 +278,8 @@ func (p *part) add(event []byte) {
 		p.gone, p.removed = true, true
 	case "returned":
 		p.gone, p.removed, p.back = false, false, true
+	case "merged":
+		p.took = true
 	}
 }
 
@@ -285,6 +291,8 @@ type told struct {
 	lasts  []lastVerdict
 	counts map[string]int
 	events []Event
+
+	maker, model string // of a device that is no longer kept
 }
 
 // lastVerdict is the event by which a list judged a device last.
@@ -317,7 +325,7 @@ func (t *told) wanted() []int64 {
 
 // parts reads a period off the chain, by device. What happened to an id that
 // was merged away belongs to the device it became part of.
-func (i *Inventory) parts(ctx context.Context, from, to time.Time) (map[deviceKey]part, error) {
+func (i *Inventory) parts(ctx context.Context, from, to time.Time) (map[deviceKey]part, successors, error) {
 	by := map[deviceKey]part{}
 	err := i.eachName(ctx, from, to, "''", func(seq int64, device, event, _ []byte) {
 		if len(device) == 0 {
@@ -334,9 +342,13 @@ func (i *Inventory) parts(ctx context.Context, from, to time.Time) (map[deviceKe
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if met := i.foldMerged(by); len(met) > 0 {
+	heirs, err := i.successors(ctx, from, to, by)
+	if err != nil {
+		return nil, nil, err
+	}
+	if met := i.foldMerged(by, heirs); len(met) > 0 {
 		err = i.eachName(ctx, time.Time{}, from, "''", func(_ int64, device, event, _ []byte) {
 			if id := keyOf(device); met[id] && string(event) == "appeared" {
 				p := by[id]
@@ -345,30 +357,63 @@ func (i *Inventory) parts(ctx context.Context, from, to time.Time) (map[deviceKe
 			}
 		})
 	}
-	return by, err
+	return by, heirs, err
+}
+
+// successors are the devices that ids were merged into in a period, where these
+// are no longer kept: only the chain tells of such merges.
+type successors map[deviceKey]deviceKey
+
+// successors reads them where there are any.
+func (i *Inventory) successors(ctx context.Context, from, to time.Time, by map[deviceKey]part) (successors, error) {
+	out, lost := successors{}, false
+	i.mu.RLock()
+	for id, p := range by {
+		lost = lost || p.took && i.find(id.String()) == nil
+	}
+	i.mu.RUnlock()
+	if !lost {
+		return out, nil
+	}
+	err := i.eachName(ctx, from, to, "CASE event WHEN 'merged' THEN was WHEN 'split' THEN became ELSE '' END", func(_ int64, device, event, other []byte) {
+		switch string(event) {
+		case "merged":
+			out[keyOf(other)] = keyOf(device)
+		case "split":
+			delete(out, keyOf(other))
+		}
+	})
+	return out, err
 }
 
 // into is the device that an id was merged into, if it was.
-func (i *Inventory) into(id deviceKey) (deviceKey, bool) {
+func (i *Inventory) into(id deviceKey, heirs successors) (deviceKey, bool) {
 	if i.devices[id.String()] != nil {
 		return id, false
 	}
-	e := i.find(id.String())
-	if e == nil {
-		return id, false
+	if e := i.find(id.String()); e != nil {
+		return keyOf([]byte(e.id)), true
 	}
-	return keyOf([]byte(e.id)), true
+	last := id
+	for range 64 {
+		next, merged := heirs[last]
+		if !merged {
+			break
+		}
+		last = next
+	}
+	return last, last != id
 }
 
 // foldMerged adds what happened to an id that was merged away to the device it
 // became part of. It returns the devices that are new by that alone: they may
 // have been there before.
-func (i *Inventory) foldMerged(by map[deviceKey]part) (met map[deviceKey]bool) {
+func (i *Inventory) foldMerged(by map[deviceKey]part, heirs successors) (met map[deviceKey]bool) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
 	met = map[deviceKey]bool{}
 	for id, p := range by {
-		to, merged := i.into(id)
+		to, merged := i.into(id, heirs)
 		into, ok := by[to]
 		if !merged || !ok {
 			continue
@@ -384,7 +429,7 @@ func (i *Inventory) foldMerged(by map[deviceKey]part) (met map[deviceKey]bool) {
 }
 
 // tellOf reads what the events of the chosen say.
-func (i *Inventory) tellOf(ctx context.Context, from, to time.Time, by map[deviceKey]part, chosen []*told) error {
+func (i *Inventory) tellOf(ctx context.Context, from, to time.Time, by map[deviceKey]part, heirs successors, chosen []*told) error {
 	tells := make(map[deviceKey]*told, len(chosen))
 	for _, t := range chosen {
 		t.counts = map[string]int{}
@@ -393,7 +438,7 @@ func (i *Inventory) tellOf(ctx context.Context, from, to time.Time, by map[devic
 	i.mu.RLock()
 	for id, p := range by {
 		if p.merged {
-			if into, _ := i.into(id); tells[into] != nil {
+			if into, _ := i.into(id, heirs); tells[into] != nil {
 				tells[id] = tells[into]
 			}
 		}
@@ -425,6 +470,8 @@ func (i *Inventory) changesOf(of []*told, list int) []Change {
 		c := Change{Device: t.device.String(), State: t.state(), Events: t.events, Counts: t.counts}
 		if e := i.find(c.Device); e != nil {
 			i.portray(&c, e)
+		} else {
+			c.Manufacturer, c.Model = t.maker, t.model
 		}
 		out = append(out, c)
 	}
@@ -452,6 +499,19 @@ func (i *Inventory) synced() error {
 	return i.Sync()
 }
 
+// further is what judgingList and successors read off an event.
+func (e *Event) further() string {
+	switch e.Event {
+	case "verdict_changed":
+		return e.list()
+	case "merged":
+		return e.From
+	case "split":
+		return e.To
+	}
+	return ""
+}
+
 // judgingList is the list of an event by which a verdict changed, as a column.
 const judgingList = "CASE event WHEN 'verdict_changed' THEN substr(became, 1, instr(became || ' ', ' ') - 1) ELSE '' END"
 
@@ -464,11 +524,7 @@ func (i *Inventory) eachName(ctx context.Context, from, to time.Time, column str
 		defer i.mu.RUnlock()
 		for _, e := range i.chain.kept {
 			if !e.Time.Before(from) && e.Time.Before(to) {
-				list := ""
-				if column == judgingList && e.Event == "verdict_changed" {
-					list = e.list()
-				}
-				show(e.Seq, []byte(e.Device), []byte(e.Event), []byte(list))
+				show(e.Seq, []byte(e.Device), []byte(e.Event), []byte(e.further()))
 			}
 		}
 		return nil
@@ -484,6 +540,59 @@ func (i *Inventory) eachName(ctx context.Context, from, to time.Time, column str
 		show(seq, device, event, further)
 		return err
 	}, since, to.UnixNano())
+}
+
+// recall reads who made the devices that are no longer kept off the chain.
+func (i *Inventory) recall(ctx context.Context, of []*told) error {
+	if i.store == nil {
+		return nil
+	}
+	var lost []*told
+	i.mu.RLock()
+	for _, t := range of {
+		if i.find(t.device.String()) == nil {
+			lost = append(lost, t)
+		}
+	}
+	i.mu.RUnlock()
+	for _, t := range lost {
+		own := slices.IndexFunc(t.events, func(e Event) bool { return e.Device == t.device.String() })
+		if own < 0 {
+			continue
+		}
+		// By the number, which has an index.
+		err := each(ctx, i.store.read, "SELECT became FROM events WHERE owner = (SELECT owner FROM events WHERE seq = ?) AND device = ? AND event = 'identified' ORDER BY seq DESC LIMIT 1", func(r *sql.Rows) error {
+			var text string
+			err := r.Scan(&text)
+			t.maker, t.model = namedIn(text)
+			return err
+		}, t.events[own].Seq, t.device.String())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// namedIn is the maker and the model in what claims.what says; "" where a comma in
+// a name leaves it open which they are.
+func namedIn(text string) (maker, model string) {
+	if n := strings.LastIndex(text, " ("); n >= 0 {
+		text = text[:n]
+	}
+	parts := slices.DeleteFunc(strings.Split(text, ", "), func(s string) bool {
+		return strings.HasPrefix(s, "sold as ") || strings.HasPrefix(s, "firmware ")
+	})
+	switch {
+	case len(parts) == 0 || len(parts) > 2:
+		return "", ""
+	case len(parts) == 2:
+		model = parts[1]
+	}
+	if parts[0] != "maker unknown" {
+		maker = parts[0]
+	}
+	return maker, model
 }
 
 // fillEvents reads the events that are told.

@@ -333,6 +333,66 @@ func TestDiffTellsANewCameraBehindAnOldAddress(t *testing.T) {
 	}
 }
 
+// TestADeviceThatWasMergedAndForgottenIsCountedOnce: of ids that are no longer kept
+// the chain alone tells that they were one, and who made it.
+func TestADeviceThatWasMergedAndForgottenIsCountedOnce(t *testing.T) {
+	o := Options{Dir: t.TempDir(), MissingAfter: 1, Retention: Retention{Devices: 10 * day}}
+	s := newSite(t, o)
+	name := func(id string) {
+		s.Commit(id, fingerprint.Identity{Manufacturer: "Hikvision", Brand: "LTS", Model: "DS-2CD2143", Firmware: "V5.7", Class: fingerprint.ClassCamera},
+			[]policy.Verdict{{Policy: "p", Verdict: policy.Banned}}, s.clock.now())
+	}
+	old := s.see("10.0.0.1", macA).Device
+	name(old)
+	s.clock.pass(day)
+	from := s.clock.now()
+	fresh, other := s.see("10.0.0.2", macB).Device, s.see("10.0.0.3", macC).Device
+	name(fresh)
+	name(other)
+	for _, gone := range []string{other, fresh} { // one by way of the other
+		into := map[string]string{other: fresh, fresh: old}[gone]
+		if kept, err := s.Merge(into, gone, "r", "alice"); err != nil || kept != into {
+			t.Fatal(kept, err)
+		}
+	}
+	apart := s.see("10.0.0.4", "44:19:b6:10:20:04").Device
+	name(apart)
+	if kept, err := s.Merge(old, apart, "r", "alice"); err != nil || kept != old {
+		t.Fatal(kept, err)
+	}
+	if err := s.Split(apart, "r", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s.end(lan)
+		s.clock.pass(8 * day)
+	}
+	s.end(lan)
+	for _, when := range []string{"at once", "after a start"} {
+		if s.Len() != 0 {
+			t.Fatalf("%s: %d devices are kept", when, s.Len())
+		}
+		d, err := s.Diff(t.Context(), from, time.Time{})
+		if err != nil || len(d.New)+len(d.Returned)+len(d.Changed) != 0 || len(d.Gone) != 2 || d.Gone[0].Device == d.Gone[1].Device {
+			t.Fatalf("%s: %+v, %v", when, d, err)
+		}
+		for _, c := range d.Gone {
+			if c.Device != old && c.Device != apart || c.Manufacturer != "Hikvision" || c.Model != "DS-2CD2143" {
+				t.Errorf("%s: %+v", when, c)
+			}
+		}
+		s = reopen(t, s, o)
+	}
+	for text, want := range map[string][2]string{
+		"maker unknown (camera)": {}, "maker unknown, X1, firmware 2 (3) (camera)": {"", "X1"}, "Axis (camera)": {"Axis", ""},
+		"Foo Co., Ltd., sold as LTS, X1 (camera)": {}, "": {},
+	} {
+		if maker, model := namedIn(text); maker != want[0] || model != want[1] {
+			t.Errorf("%q: %q, %q", text, maker, model)
+		}
+	}
+}
+
 // TestACutDiffIsTheHeadOfTheWhole: the report reads of each list only what it
 // prints, merged ids' events included.
 func TestACutDiffIsTheHeadOfTheWhole(t *testing.T) {
