@@ -139,7 +139,10 @@ func (f *inventoryFlags) export(ctx context.Context, s streams, x *exportFlags) 
 		}
 	}
 	err = copyFromAgent(ctx, dir, http.MethodGet, "/api/v1/export?"+q.Encode(), w)
-	if errors.Is(err, errNoAgent) {
+	if errors.Is(err, errSilent) {
+		fmt.Fprintf(s.err, "%v: the export is made from the store, without what the agent alone knows of its coverage\n", err)
+	}
+	if errors.Is(err, errNoAgent) || errors.Is(err, errSilent) {
 		err = f.exportStored(ctx, dir, w, inventory.ExportOptions{Format: x.format, Lang: x.lang, From: from, To: to})
 	}
 	if err = errors.Join(err, done()); err == nil && x.format != "html" && !(from.IsZero() && to.IsZero()) {
@@ -223,6 +226,8 @@ func printDiff(w io.Writer, d *inventory.Diff, lang string) error {
 }
 
 func printMatch(w io.Writer, m *inventory.Match) error {
+	c := m.Columns
+	fmt.Fprintf(w, "columns: MAC: %s; serial: %s; IP: %s; name: %s; not used: %s\n", column(c.MAC), column(c.Serial), column(c.IP), column(c.Name), column(c.Unused))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	known := map[string]bool{}
 	for _, a := range m.Both {
@@ -243,6 +248,9 @@ func printMatch(w io.Writer, m *inventory.Match) error {
 		counted(len(m.OnlyThere), "line"), counted(len(m.OnlyHere), "device"))
 	return t.Flush()
 }
+
+// column lists the names of columns.
+func column(names []string) string { return dash(shown(strings.Join(names, ", "))) }
 
 // counted is a number of things.
 func counted(n int, thing string) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -36,20 +37,41 @@ var assetColumns = map[string][]string{
 		"device", "device name", "appareil"},
 }
 
+// Columns are those of an asset list, as it names them, by what they were read as.
+type Columns struct {
+	MAC    []string `json:"mac"`
+	Serial []string `json:"serial"`
+	IP     []string `json:"ip"`
+	Name   []string `json:"name"`
+	Unused []string `json:"unused"`
+}
+
+// macWords may stand beside "mac" in the name of a column of MACs.
+var macWords = strings.Fields("address addresses addr adresse adresses adr wlan wifi wi fi wireless lan wired ethernet eth nic port poe primary secondary main " +
+	"first second principale secondaire filaire sans fil physique physical hardware hw interface network net reseau camera device")
+
+// emptyWords, as plainName writes them, fill a cell in which nothing is known, as
+// do signs alone.
+var emptyWords = []string{"", "n a", "na", "n d", "nd", "none", "null", "nil", "unknown", "inconnu", "inconnue", "aucun", "aucune", "s o", "sans objet"}
+
+// roundedNumber is what a spreadsheet makes of a long number.
+var roundedNumber = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}$`)
+
 // readAssets reads a list as spreadsheets and other programs write it: with
 // comma, semicolon or tab, in UTF-8, UTF-16 or Windows-1252. The first line
 // that is not empty names the columns.
-func readAssets(r io.Reader) ([]Asset, error) {
+func readAssets(r io.Reader) ([]Asset, Columns, error) {
+	var named Columns
 	raw, err := io.ReadAll(io.LimitReader(r, maxAssetBytes+1))
 	if err != nil {
-		return nil, err
+		return nil, named, err
 	}
 	if len(raw) > maxAssetBytes {
-		return nil, fmt.Errorf("the list is larger than %d MB", maxAssetBytes>>20)
+		return nil, named, fmt.Errorf("the list is larger than %d MB", maxAssetBytes>>20)
 	}
 	text, err := decoded(raw)
 	if err != nil {
-		return nil, err
+		return nil, named, err
 	}
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n") // as old Macs end lines
@@ -66,18 +88,19 @@ func readAssets(r io.Reader) ([]Asset, error) {
 			break
 		}
 		if err != nil {
-			return nil, explainedCSV(err, skipped)
+			return nil, named, explainedCSV(err, skipped)
 		}
 		line, _ := in.FieldPos(0)
 		line += skipped
 		switch {
 		case line > maxAssetLines:
-			return nil, fmt.Errorf("line %d: the list is too long (at most %d lines)", line, maxAssetLines)
+			return nil, named, fmt.Errorf("line %d: the list is too long (at most %d lines)", line, maxAssetLines)
 		case !slices.ContainsFunc(row, func(cell string) bool { return strings.TrimSpace(cell) != "" }):
 			// an empty line
 		case columns == nil:
-			if columns, width = columnsOf(row), len(row); columns == nil {
-				return nil, fmt.Errorf("line %d: no column for MAC, serial or IP in %q: the first line must name the columns, one of them mac, serial or ip",
+			columns, named = columnsOf(row)
+			if width = len(row); columns == nil {
+				return nil, named, fmt.Errorf("line %d: no column for MAC, serial or IP in %q: the first line must name the columns, one of them mac, serial or ip",
 					line, clip(strings.Join(row, ", "), 200))
 			}
 		default:
@@ -85,9 +108,9 @@ func readAssets(r io.Reader) ([]Asset, error) {
 		}
 	}
 	if columns == nil {
-		return nil, errors.New("the list is empty: its first line must name the columns, one of them mac, serial or ip")
+		return nil, named, errors.New("the list is empty: its first line must name the columns, one of them mac, serial or ip")
 	}
-	return list, nil
+	return list, named, nil
 }
 
 // decoded turns the bytes of a list into text.
@@ -151,19 +174,48 @@ func explainedCSV(err error, skipped int) error {
 
 // columnsOf finds the columns by their names; nil when none identifies a
 // device.
-func columnsOf(head []string) map[string][]int {
+func columnsOf(head []string) (map[string][]int, Columns) {
 	columns := map[string][]int{}
+	named := Columns{MAC: []string{}, Serial: []string{}, IP: []string{}, Name: []string{}, Unused: []string{}}
+	list := map[string]*[]string{"mac": &named.MAC, "serial": &named.Serial, "ip": &named.IP, "name": &named.Name, "": &named.Unused}
 	for n, name := range head {
-		for column, names := range assetColumns {
-			if slices.Contains(names, plainName(name)) {
-				columns[column] = append(columns[column], n)
-			}
+		column := columnOf(plainName(name))
+		if columns[column] = append(columns[column], n); column != "" || plainName(name) != "" {
+			*list[column] = append(*list[column], clip(oneLine(name), 64))
 		}
 	}
 	if len(columns["mac"])+len(columns["serial"])+len(columns["ip"]) == 0 {
-		return nil
+		return nil, named
 	}
-	return columns
+	return columns, named
+}
+
+// columnOf is what the column of a name holds, "" for nothing that is looked for.
+// Of MACs and addresses there may be several: numbered, or named by an interface.
+func columnOf(name string) string {
+	for column, names := range assetColumns {
+		if slices.Contains(names, name) {
+			return column
+		}
+	}
+	var words []string
+	for _, w := range strings.Fields(name) {
+		if w != "ipv4" && w != "ipv6" {
+			w = strings.TrimRight(w, "0123456789")
+		}
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	others := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "mac" || w == "macs" })
+	switch bare := strings.Join(words, " "); {
+	case slices.Contains(assetColumns["ip"], bare):
+		return "ip"
+	case slices.Contains(assetColumns["mac"], bare),
+		len(others) < len(words) && !slices.ContainsFunc(others, func(w string) bool { return !slices.Contains(macWords, w) }):
+		return "mac"
+	}
+	return ""
 }
 
 // plainName writes a column's name without accents, case and signs.
@@ -180,26 +232,35 @@ func plainName(name string) string {
 }
 
 func readAsset(row []string, columns map[string][]int, width, line int) Asset {
-	cell := func(name string) string {
+	cells := func(name string) []string {
 		var texts []string
 		for _, n := range columns[name] {
 			if n < len(row) {
-				if text := strings.TrimPrefix(oneLine(row[n]), "'"); text != "" {
-					texts = append(texts, text)
+				if text := strings.TrimPrefix(oneLine(row[n]), "'"); text != "" && (name == "name" || !slices.Contains(emptyWords, plainName(text))) {
+					texts = append(texts, clip(text, 256))
 				}
 			}
 		}
-		return clip(strings.Join(texts, " "), 256)
+		return texts
 	}
-	a := Asset{Line: line, Name: cell("name"), MAC: cell("mac"), Serial: cell("serial"), IP: cell("ip")}
+	a := Asset{Line: line, Name: joined(cells("name")), IP: joined(cells("ip")), macs: cells("mac")}
+	a.MAC = joined(a.macs)
+	serials := cells("serial")
+	if len(serials) > 0 {
+		a.Serial = serials[0]
+	}
 	switch {
 	case len(row) > width:
 		a.Note = fmt.Sprintf("%d cells under %d columns: a cell that holds the separator must stand in quotation marks", len(row), width)
+	case slices.ContainsFunc(serials, func(s string) bool { return normalSerial(s) != normalSerial(a.Serial) }):
+		a.Note = "several serials: only the first is looked for"
 	case a.MAC == "" && a.Serial == "" && a.IP == "":
 		a.Note = "no MAC, serial or IP to match it by"
 	}
 	return a
 }
+
+func joined(cells []string) string { return clip(strings.Join(cells, " "), 256) }
 
 // oneLine is a cell's text on one line, printable.
 func oneLine(text string) string {

@@ -16,6 +16,7 @@ type Match struct {
 	Both      []Asset  `json:"both"`       // known here and there
 	OnlyThere []Asset  `json:"only_there"` // in the list, not found here
 	OnlyHere  []Device `json:"only_here"`  // found here, not in the list
+	Columns   Columns  `json:"columns"`
 }
 
 // Asset is one line of the list.
@@ -31,17 +32,19 @@ type Asset struct {
 	// Note tells what in the line could not be read, or speaks against the
 	// match.
 	Note string `json:"note,omitempty"`
+
+	macs []string // the cells of MAC, each by itself
 }
 
 // Import reads an asset list as CSV (see assetlist.go) and matches each line by
 // MAC, else serial, else IP; by IP only where neither MAC nor serial says that
 // another device is there now. It changes nothing.
 func (i *Inventory) Import(r io.Reader) (*Match, error) {
-	list, err := readAssets(r)
+	list, columns, err := readAssets(r)
 	if err != nil {
 		return nil, fmt.Errorf("inventory: import: %w", err)
 	}
-	m := &Match{Both: []Asset{}, OnlyThere: []Asset{}, OnlyHere: []Device{}}
+	m := &Match{Both: []Asset{}, OnlyThere: []Asset{}, OnlyHere: []Device{}, Columns: columns}
 	found, serials := map[string]int{}, i.serials()
 	for _, a := range list {
 		a = i.match(a, serials)
@@ -87,14 +90,20 @@ type named struct {
 // read takes the line's addresses apart, and notes those that are none.
 func (a *Asset) read() named {
 	n := named{serial: normalSerial(a.Serial)}
-	for _, text := range addressesIn(a.MAC, looseMAC(a.MAC) != a.MAC) {
-		m, err := net.ParseMAC(looseMAC(text))
-		h, ok := hardwareAddress(m)
-		if err != nil || !ok {
-			a.note("not a MAC: " + text)
-			continue
+	if roundedNumber.MatchString(a.Serial) {
+		n.serial = ""
+		a.note("a spreadsheet has rounded the serial " + a.Serial + ", its digits are lost: keep that column as text")
+	}
+	for _, cell := range a.macs {
+		for _, text := range addressesIn(cell, looseMAC(cell) != cell) {
+			m, err := net.ParseMAC(looseMAC(text))
+			h, ok := hardwareAddress(m)
+			if err != nil || !ok {
+				a.note("not a MAC: " + text)
+				continue
+			}
+			n.macs = append(n.macs, h)
 		}
-		n.macs = append(n.macs, h)
 	}
 	for _, text := range addressesIn(a.IP, false) {
 		ip, err := netip.ParseAddr(text)

@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -87,5 +89,56 @@ func TestASerialOfSeveralIsTheOnesAtItsAddress(t *testing.T) {
 		if err != nil || len(m.Both) != 2 || m.Both[0].Device != ids[1] || m.Both[1].Device != ids[0] || m.Both[1].Note != "3 devices have this serial" {
 			t.Fatalf("%+v, %v", m, err)
 		}
+	}
+}
+
+// TestTheColumnsOfAnAssetListAreTold: every column of MACs and addresses is looked
+// at, and what is not is named.
+func TestTheColumnsOfAnAssetListAreTold(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	for _, name := range []string{"mac2", "MAC 2", "mac_1", "WLAN MAC", "Wi-Fi MAC", "MAC (eth0)", "MAC Address 2", "Adresse MAC 2", "Adresse MAC sans fil", "LAN-MAC", "macs"} {
+		m, err := s.Import(strings.NewReader("name,mac," + name + ",colour\nrec,00 11 22 33 44 55," + macA + ",red\n"))
+		if err != nil || len(m.Both) != 1 || m.Both[0].Device != a || m.Both[0].By != "mac" {
+			t.Errorf("%s: %+v, %v", name, m, err)
+			continue
+		}
+		if want := (Columns{MAC: []string{"mac", name}, Serial: []string{}, IP: []string{}, Name: []string{"name"}, Unused: []string{"colour"}}); !reflect.DeepEqual(m.Columns, want) {
+			t.Errorf("%s: %+v", name, m.Columns)
+		}
+	}
+	for name, want := range map[string]string{
+		"ip 2": "ip", "ipv4": "ip", "ipv6 address": "ip", "address 2": "ip", "mac vendor": "", "macos": "", "serial 2": "", "fabricant mac": "", "2": "", "": "", "id": "name",
+	} {
+		if got := columnOf(plainName(name)); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestAnAssetListsEmptyAndRoundedCells: a word for nothing is nothing, and a serial
+// that a spreadsheet has rounded is looked for nowhere.
+func TestAnAssetListsEmptyAndRoundedCells(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.Commit(a, fingerprint.Identity{Manufacturer: "Hikvision", Serial: "420E08", Class: fingerprint.ClassCamera}, nil, s.clock.now())
+	const rounded = "a spreadsheet has rounded the serial %s, its digits are lost: keep that column as text"
+	for _, c := range []struct{ line, by, note string }{
+		{"N/A,-,10.0.0.1", "ip", ""}, {macA + ",n/a,none", "mac", ""}, {"—,None,inconnu", "", "no MAC, serial or IP to match it by"},
+		{",4.20E+08,", "", fmt.Sprintf(rounded, "4.20E+08")}, {",\"1,23457E+14\",10.0.0.1", "ip", fmt.Sprintf(rounded, "1,23457E+14") + "; only the IP agrees: another device may have it now"},
+		{",420E08,", "serial", ""},
+	} {
+		m, err := s.Import(strings.NewReader("mac,serial,ip\n" + c.line + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one := append(m.Both, m.OnlyThere...)[0]; one.By != c.by || one.Note != c.note {
+			t.Errorf("%s: %+v", c.line, one)
+		}
+	}
+	m, err := s.Import(strings.NewReader("serial,serial number\n420E08,OTHER1\nN/A,420e08\n420E08,420e08\n"))
+	if err != nil || len(m.Both) != 3 || m.Both[0].Note != "several serials: only the first is looked for" || m.Both[1].Note != "line 2 is the same device" {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
