@@ -259,6 +259,25 @@ func TestEditsReachTheAgent(t *testing.T) {
 	}
 }
 
+// TestNothingIsDoneThatItsClientHasGivenUp: an agent that was held up finds what was
+// asked of it, and whoever asked may have asked again.
+func TestNothingIsDoneThatItsClientHasGivenUp(t *testing.T) {
+	for until, want := range map[string]struct {
+		status int
+		noted  string
+	}{
+		testTime.Add(-time.Second).Format(time.RFC3339Nano): {408, ""},
+		testTime.Add(time.Second).Format(time.RFC3339Nano):  {200, "remove d-test000000031: scrapped by local"},
+		"soon": {400, ""},
+	} {
+		a := newTestAgent()
+		w := request(newTestExporter(t, a), "POST", "/api/v1/devices/d-test000000031/removal", `{"reason":"scrapped"}`, DeadlineHeader, until)
+		if w.Code != want.status || a.noted() != want.noted {
+			t.Errorf("%s: %d %s; the agent was told %q", until, w.Code, w.Body, a.noted())
+		}
+	}
+}
+
 func TestAgentErrorsBecomeStatuses(t *testing.T) {
 	for err, status := range map[error]int{ErrNotFound: 404, ErrInvalid: 400, ErrConflict: 409, ErrUnable: 503, errors.New("disk"): 500} {
 		a := newTestAgent()

@@ -30,6 +30,13 @@ func (x *Exporter) edit(w http.ResponseWriter, r *http.Request, into any, change
 	if !ok {
 		return false
 	}
+	if late, err := x.tooLate(r); err != nil {
+		fail(w, http.StatusBadRequest, "invalid", err.Error())
+		return false
+	} else if late {
+		fail(w, http.StatusRequestTimeout, "too_late", "it was not done: whoever asked for it has given up waiting")
+		return false
+	}
 	if into != nil {
 		if status, err := readJSON(r, into); err != nil {
 			fail(w, status, "invalid", err.Error())
@@ -41,6 +48,22 @@ func (x *Exporter) edit(w http.ResponseWriter, r *http.Request, into any, change
 		return false
 	}
 	return true
+}
+
+// DeadlineHeader says until when the client waits, as RFC 3339: an agent that was
+// held up does nothing that its client has given up.
+const DeadlineHeader = "Camcensus-Deadline"
+
+func (x *Exporter) tooLate(r *http.Request) (bool, error) {
+	text := r.Header.Get(DeadlineHeader)
+	if text == "" {
+		return false, nil
+	}
+	until, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return false, fmt.Errorf("%s %q: a time (2026-01-31T08:00:00Z) is needed", DeadlineHeader, printable(text, 40))
+	}
+	return x.now().After(until), nil
 }
 
 // readJSON takes one JSON object of known keys. The content type is demanded

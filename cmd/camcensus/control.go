@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"camcensus/exporter"
 	"camcensus/internal/agent"
 )
 
@@ -35,8 +36,15 @@ func addControl(app *kingpin.Application, commands map[string]action) {
 	}
 }
 
-// errNoAgent tells that no agent listens on the socket.
-var errNoAgent = errors.New("no agent is running there")
+// errNoAgent tells that no agent listens on the socket, errSilent that one does and
+// says nothing: it was stopped, or is stuck.
+var (
+	errNoAgent = errors.New("no agent is running there")
+	errSilent  = errors.New("the agent does not answer")
+)
+
+// patience is how long a running agent is waited for.
+var patience = struct{ edit, firstByte, export time.Duration }{30 * time.Second, time.Minute, 5 * time.Minute}
 
 // callAgent sends one request to the running agent over its socket; in and
 // out are JSON bodies, or nil.
@@ -49,17 +57,17 @@ func callAgent(ctx context.Context, dir, method, path string, in, out any) error
 		}
 		body = bytes.NewReader(b)
 	}
-	resp, err := requestAgent(ctx, dir, method, path, body)
+	resp, err := requestAgent(ctx, dir, method, path, body, patience.edit, patience.edit)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	return readReply(resp, out)
+	return unanswered(dir, patience.edit, readReply(resp, out))
 }
 
 // copyFromAgent writes the running agent's answer to w.
 func copyFromAgent(ctx context.Context, dir, method, path string, w io.Writer) error {
-	resp, err := requestAgent(ctx, dir, method, path, nil)
+	resp, err := requestAgent(ctx, dir, method, path, nil, patience.firstByte, patience.export)
 	if err != nil {
 		return err
 	}
@@ -71,12 +79,24 @@ func copyFromAgent(ctx context.Context, dir, method, path string, w io.Writer) e
 	return err
 }
 
-func requestAgent(ctx context.Context, dir, method, path string, body io.Reader) (*http.Response, error) {
+// unanswered names an agent that did not answer in time.
+func unanswered(dir string, waited time.Duration, err error) error {
+	var late net.Error
+	if errors.As(err, &late) && late.Timeout() {
+		return fmt.Errorf("%s: %w (waited %s)", filepath.Join(dir, agent.SocketName), errSilent, waited)
+	}
+	return err
+}
+
+// requestAgent waits so long for the first byte of the answer, and for all of it.
+// What the agent gets to only after that it does not do.
+func requestAgent(ctx context.Context, dir, method, path string, body io.Reader, first, all time.Duration) (*http.Response, error) {
 	socket := filepath.Join(dir, agent.SocketName)
-	client := &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{
-		DisableKeepAlives: true,
+	client := &http.Client{Timeout: all, Transport: &http.Transport{
+		DisableKeepAlives:     true,
+		ResponseHeaderTimeout: first,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+			return (&net.Dialer{Timeout: first}).DialContext(ctx, "unix", socket)
 		},
 	}}
 	req, err := http.NewRequestWithContext(ctx, method, "http://camcensus"+path, body)
@@ -84,7 +104,11 @@ func requestAgent(ctx context.Context, dir, method, path string, body io.Reader)
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(exporter.DeadlineHeader, time.Now().Add(all).UTC().Format(time.RFC3339Nano))
 	resp, err := client.Do(req)
+	if err = unanswered(dir, first, err); errors.Is(err, errSilent) {
+		return nil, err
+	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return nil, fmt.Errorf("%s: %w (%v)", socket, errNoAgent, op.Err)

@@ -107,6 +107,9 @@ func kept(file string, edited, closed error) error {
 // throughAgent lets the running agent make the edit: it sees by itself who asks.
 func (f *inventoryFlags) throughAgent(ctx context.Context, s streams, dir string, e edit) error {
 	err := callAgent(ctx, dir, e.method, e.path, e.body, nil)
+	if errors.Is(err, errSilent) {
+		return fmt.Errorf("%w: the edit may still be made: look at camcensus inventory events before you repeat it", err)
+	}
 	if err == nil && f.by != "" {
 		fmt.Fprintln(s.err, "--by is not taken over: the running agent writes down the user who asks it")
 	}
