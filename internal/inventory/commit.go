@@ -69,15 +69,21 @@ func (i *Inventory) bereft(e *entry, id *fingerprint.Identity) bool {
 }
 
 // settledBy tells whether a judgement counts for a device whose evidence was
-// lost: it contradicts what is known by more than a hardware address, or tells
-// no less.
+// lost: it contradicts what is known by more than a hardware address or a name
+// that somebody typed, or tells no less.
 func (e *entry) settledBy(id *fingerprint.Identity, verdicts []policy.Verdict) bool {
 	had := e.claims
-	answered := slices.ContainsFunc(id.Reasons, func(r fingerprint.Reason) bool { return r.Group != fingerprint.GroupAddress })
+	answered, named := false, false
+	for _, r := range id.Reasons {
+		if r.Group != fingerprint.GroupAddress && r.Group != fingerprint.GroupTyped {
+			answered = true
+			named = named || r.Supports == id.Manufacturer || r.Supports == id.Brand
+		}
+	}
 	class := cmp.Or(id.Class, fingerprint.ClassUnknown)
 	known := had.class != fingerprint.ClassUnknown
-	if answered && (id.Manufacturer != "" && id.Manufacturer != had.manufacturer ||
-		known && class != fingerprint.ClassUnknown && cameraLike(class) != cameraLike(had.class)) {
+	another := named && id.Manufacturer != "" && id.Manufacturer != had.manufacturer && id.Manufacturer != had.brand
+	if another || answered && known && class != fingerprint.ClassUnknown && cameraLike(class) != cameraLike(had.class) {
 		return true
 	}
 	for _, fact := range [][2]string{

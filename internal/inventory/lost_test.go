@@ -20,14 +20,20 @@ func bySigns(_ Device, ev []fingerprint.Evidence) (id fingerprint.Identity, verd
 		case e.Field == "mac" && id.Manufacturer == "":
 			r.Group, r.Grade = fingerprint.GroupAddress, fingerprint.Weak
 			id.Class, verdict = fingerprint.ClassCamera, policy.SuspectedV
+		case e.Field == "scope.name":
+			r.Group = fingerprint.GroupTyped
+			id.Manufacturer, id.Class, verdict = e.Value, fingerprint.ClassCamera, policy.Unknown
 		case e.Value == "App-webs/":
-			id.Manufacturer, id.Class, verdict = "Hikvision", fingerprint.ClassCamera, policy.Banned
+			id.Manufacturer, id.Brand, id.Class, verdict = "Hikvision", "Annke", fingerprint.ClassCamera, policy.Banned
 		case e.Field == "model":
 			id.Model = e.Value
 		case e.Value == "Axis":
 			id.Manufacturer, id.Class, verdict = "Axis", fingerprint.ClassCamera, policy.Clear
 		default:
 			continue
+		}
+		if r.Group == fingerprint.GroupNative {
+			r.Supports = id.Manufacturer
 		}
 		id.Reasons = append(id.Reasons, r)
 	}
@@ -87,6 +93,10 @@ func TestNoVerdictFallsBySilenceWhereItsEvidenceIsLost(t *testing.T) {
 				s.see(at, m, ev("neighbor", 0, "mac", m)...)
 				s.Rejudge()
 				stands("an address")
+				brand := []string{"Annke", "Axis cameras"}[n]
+				s.see(at, m, ev("wsd", 3702, "scope.name", brand)...)
+				s.Rejudge()
+				stands("a name that a person typed")
 				s.see(at, m, ev("http", 80, "server", "App-webs/")...)
 				s.Rejudge()
 				stands("an answer without the model")
