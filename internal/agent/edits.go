@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"camcensus/exporter"
@@ -102,7 +101,7 @@ func explained(err error) error {
 	case errors.Is(err, inventory.ErrInvalid), errors.As(err, &cursor):
 		return told{err, exporter.ErrInvalid}
 	case errors.Is(err, inventory.ErrReadOnly), errors.Is(err, inventory.ErrDeferred):
-		return fmt.Errorf("%w: %w", exporter.ErrUnable, err)
+		return told{err, exporter.ErrUnable}
 	}
 	return err
 }

@@ -210,7 +210,10 @@ func OpenReadOnly(ctx context.Context, o Options) (*Inventory, error) {
 	i := newInventory(o)
 	i.readOnly = true
 	path := filepath.Join(o.Dir, FileName)
-	var err error
+	err := accessible(path)
+	if err != nil {
+		return nil, fmt.Errorf("inventory: read %s: %w", path, err)
+	}
 	for _, more := range []string{"", "&immutable=1"} { // the latter where the directory may not be written to
 		i.reset()
 		s := &store{inv: i, path: path}

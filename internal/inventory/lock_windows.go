@@ -16,5 +16,17 @@ func lockFile(f *os.File) (busy bool, err error) {
 	return errors.Is(err, windows.ERROR_LOCK_VIOLATION), err
 }
 
+// The rights that access asks for.
+const (
+	mayRead  = 4
+	mayWrite = 2
+)
+
+// access: opening the file tells.
+func access(string, uint32) error { return nil }
+
+// giveToOwner: who makes a file there owns it as the directory says.
+func giveToOwner(*os.File, string) {}
+
 // unlockFile gives the lock back.
 func unlockFile(f *os.File) { f.Close() }

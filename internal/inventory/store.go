@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -99,9 +100,10 @@ func (i *Inventory) openStore(ctx context.Context) error {
 	if err := os.MkdirAll(i.opt.Dir, 0o750); err != nil {
 		return fmt.Errorf("inventory: open %s: %w", i.opt.Dir, err)
 	}
+	before := ranBefore(i.opt.Dir)
 	lock, err := takeLock(i.opt.Dir)
 	if err != nil {
-		return fmt.Errorf("inventory: open %s: %w", i.opt.Dir, err)
+		return fmt.Errorf("inventory: open %s: %w", i.opt.Dir, remedied(err))
 	}
 	s := &store{
 		inv: i, path: filepath.Join(i.opt.Dir, FileName), lock: lock,
@@ -109,11 +111,12 @@ func (i *Inventory) openStore(ctx context.Context) error {
 		checking: make(chan struct{}), corrupt: make(chan error, 1),
 	}
 	s.health.Path = s.path
-	if i.opt.Existing {
+	err = accessible(s.path)
+	if err == nil && i.opt.Existing {
 		err = whole(ctx, s.path)
 	}
 	if err == nil {
-		err = s.open(ctx)
+		err = s.open(ctx, before)
 	}
 	if err != nil && !s.openUnwritable(ctx, err) {
 		lock.Close()
@@ -176,14 +179,71 @@ func unchanged(why error) error {
 	return fmt.Errorf("%w (%w): nothing was changed; start the agent (camcensus run), which sets the file aside and says so, or restore a backup", ErrDamaged, why)
 }
 
-// open opens and loads the file; a corrupt one is set aside and a new one
-// begun.
-func (s *store) open(ctx context.Context) error {
-	err := s.connect(ctx)
+// ranBefore tells whether a camcensus held the inventory in dir at any time.
+func ranBefore(dir string) bool {
+	st, err := os.Stat(filepath.Join(dir, LockName))
+	return err == nil && st.Size() > 0
+}
+
+// emptied tells that nothing is left of an inventory that was there before. A
+// file that was empty from the first, or none, is worth a word.
+func (s *store) emptied(before bool) error {
+	st, err := os.Stat(s.path)
+	if err == nil && st.Size() > 0 || err != nil && !before {
+		return nil
+	}
+	wal, walErr := os.Stat(s.path + "-wal")
+	switch {
+	case err == nil && (before || walErr == nil && wal.Size() > 0):
+		return errEmptied
+	case err == nil:
+		s.inv.log.Warn("the inventory's file is empty: a new inventory is begun in it", zap.String("path", s.path))
+	default:
+		s.inv.log.Warn("no inventory is there, though camcensus ran here before: a new one is begun", zap.String("path", s.path))
+	}
+	return nil
+}
+
+// accessible says in words what sqlite has a number for: why the file at path
+// cannot be opened. One that is not there can be made.
+func accessible(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		st, err := os.Stat(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && !st.Mode().IsRegular() {
+			return fmt.Errorf("%s is no file, but a folder or a device: move it away, or restore a backup in its place", path+suffix)
+		}
+		if err == nil {
+			err = access(path+suffix, mayRead)
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return remedied(err)
+		}
+	}
+	return nil
+}
+
+// remedied says what helps where this user has no right to a file.
+func remedied(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: run camcensus as the user who owns the inventory, or give the file to the user who runs it (chown)", err)
+	}
+	return err
+}
+
+// open opens and loads the file; a corrupt one, or one that was emptied since
+// camcensus ran there before, is set aside and a new one begun.
+func (s *store) open(ctx context.Context, before bool) error {
+	err := s.emptied(before)
+	if err == nil {
+		err = s.connect(ctx)
+	}
 	if err == nil {
 		err = s.inv.load(ctx, s.read)
 	}
-	if err == nil || !isCorrupt(err) {
+	if err == nil || !isCorrupt(err) && !errors.Is(err, errEmptied) {
 		if err != nil {
 			s.disconnect()
 		}
@@ -277,11 +337,16 @@ func (s *store) reconnect() error {
 	return nil
 }
 
-func (s *store) connect(ctx context.Context) error {
+func (s *store) connect(ctx context.Context) (failed error) {
 	// What sqlite makes itself is open to all; its side files follow this one.
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := create(s.path)
 	if err == nil {
 		f.Close()
+		defer func() {
+			if failed != nil { // an empty file would pass for one that was emptied
+				s.removeFiles()
+			}
+		}()
 	}
 	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"+
 		"&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-1000)")); err != nil {
@@ -301,6 +366,12 @@ func (s *store) connect(ctx context.Context) error {
 	s.last = written{}
 	s.noteWritten()
 	return err
+}
+
+func (s *store) removeFiles() {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		os.Remove(s.path + suffix)
+	}
 }
 
 func openReader(path, more string) (*sql.DB, error) {
@@ -349,11 +420,24 @@ func takeLock(dir string) (*os.File, error) {
 	return f, holdLock(f)
 }
 
+// create makes a file of the store. One that root makes is for whoever owns the
+// store: the agent may be another user.
+func create(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
+	if err == nil {
+		giveToOwner(f, filepath.Dir(path))
+	}
+	return f, err
+}
+
 // openLock opens the file that is locked. On a read-only disk that of an earlier
 // run serves, or the directory itself.
 func openLock(dir string) (*os.File, error) {
 	path := filepath.Join(dir, LockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := create(path)
+	if errors.Is(err, fs.ErrExist) {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	}
 	if err == nil {
 		return f, nil
 	}
@@ -400,6 +484,9 @@ func (s *store) setAside(why error) error {
 	}
 	s.health.Errors++
 	s.mishap = "a corrupt inventory was set aside as " + aside + ": its history is there only"
+	if errors.Is(why, errEmptied) {
+		s.mishap = "an inventory's file was found empty and set aside as " + aside + ": its history is lost, unless a backup is restored"
+	}
 	s.inv.log.Error("inventory corrupt: set aside, a new one begins", zap.String("path", s.path), zap.String("aside", aside), zapErr(why))
 	return nil
 }
@@ -537,12 +624,20 @@ func (s *store) prepare() (err error) {
 	return err
 }
 
+// unwritable says in words why nothing can be written.
+func (s *store) unwritable() string {
+	if errors.Is(access(s.path, mayWrite), fs.ErrPermission) {
+		return " (this user may not write the file: going on from memory until it may)"
+	}
+	return " (the disk is full or read-only: going on from memory until it can be written)"
+}
+
 // failed notes trouble; it is logged when it begins and when it ends.
 func (s *store) failed(what string, err error) {
 	s.health.Errors++
 	problem := what + ": " + err.Error()
 	if noSpace(err) {
-		problem += " (the disk is full or read-only: going on from memory until it can be written)"
+		problem += s.unwritable()
 	}
 	if s.health.Problem == "" {
 		s.inv.log.Error("inventory: going on from memory", zap.String("path", s.path), zap.String("doing", what), zapErr(err))

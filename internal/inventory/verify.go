@@ -1,12 +1,14 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -363,9 +365,6 @@ func (i *Inventory) Backup(ctx context.Context, file string) error {
 	if i.store == nil {
 		return errors.New("inventory: backup: it is in memory only")
 	}
-	if _, err := os.Lstat(file); err == nil {
-		return fmt.Errorf("inventory: backup to %s: the file exists already", file)
-	}
 	if !i.readOnly {
 		if err := i.Sync(); err != nil {
 			return fmt.Errorf("inventory: backup to %s: %w", file, err)
@@ -376,8 +375,21 @@ func (i *Inventory) Backup(ctx context.Context, file string) error {
 		return fmt.Errorf("inventory: backup to %s: %w", file, err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
-		return fmt.Errorf("inventory: backup to %s: %w", file, err)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("inventory: backup to %s: the file exists already", file)
+	case err != nil:
+		return fmt.Errorf("inventory: backup: %w", err)
 	}
-	return os.Chmod(file, 0o640)
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+	if err = cmp.Or(err, f.Chmod(0o640), f.Sync(), f.Close()); err == nil {
+		return nil
+	}
+	f.Close()
+	os.Remove(file + "-journal")
+	if os.Remove(file) != nil {
+		return fmt.Errorf("inventory: backup to %s: %w: what was begun of it is no backup", file, err)
+	}
+	return fmt.Errorf("inventory: backup to %s: %w: nothing was kept of it", file, err)
 }

@@ -442,7 +442,24 @@ func (i *Inventory) Close() error {
 	err := i.Sync()
 	close(s.stop)
 	<-s.stopped
+	if err != nil {
+		s.mourn(err)
+	}
 	s.disconnect()
 	unlockFile(s.lock)
 	return err
+}
+
+// mourn says what could not be written until the end.
+func (s *store) mourn(why error) {
+	s.inv.mu.RLock()
+	defer s.inv.mu.RUnlock()
+	edits := 0
+	for _, e := range s.pending.events {
+		if e.By != "" {
+			edits++
+		}
+	}
+	s.inv.log.Error("inventory: what could not be written is lost", zap.String("path", s.path), zap.Int("events", len(s.pending.events)),
+		zap.Int("edits", edits), zap.Int("devices", len(s.pending.entries)+len(s.pending.urgent)), zapErr(why))
 }
