@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -162,6 +164,34 @@ func TestWhatReturnedAfterItsRemovalHasASeries(t *testing.T) {
 	again.snapshot.Devices[5].Returned, again.snapshot.Devices[5].State = testTime, inventory.Removed
 	if strings.Contains(scrape(t, newTestExporter(t, again)), want) {
 		t.Error("what is removed again has not returned")
+	}
+}
+
+// TestTheChainsHeadIsReadOffTheMetric by the command that docs/metrics.md tells, from
+// what a scrape prints.
+func TestTheChainsHeadIsReadOffTheMetric(t *testing.T) {
+	doc, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile("`(printf '%012x[^`]*)`").FindSubmatch(doc)
+	if command == nil {
+		t.Fatal("docs/metrics.md tells no command")
+	}
+	a := newTestAgent()
+	x := newTestExporter(t, a)
+	for _, head := range []string{"cde8d3006dda", "ffffffffffff", "9fb6342646a5", "00000000ab12", "5af3107a4000"} { // the last is 1e+14
+		next := *a.snapshot
+		next.Storage.ChainHead = head + strings.Repeat("0", 52)
+		a.set(&next)
+		printed := regexp.MustCompile(`(?m)^camcensus_audit_chain_head (.*)$`).FindStringSubmatch(scrape(t, x))
+		if printed == nil {
+			t.Fatal("no head")
+		}
+		got, err := exec.Command("sh", "-c", strings.ReplaceAll(string(command[1]), "N)", printed[1]+")")).Output()
+		if err != nil || strings.TrimSpace(string(got)) != head {
+			t.Errorf("%s is printed as %s and read as %s (%v)", head, printed[1], got, err)
+		}
 	}
 }
 

@@ -154,8 +154,12 @@ func (i *Inventory) Annotate(id string, c AnnotationPatch, by string) error {
 	dated := false
 	err := i.edit("annotate", id, by, func(e *entry, now time.Time) error {
 		if c.Acquired != nil && *c.Acquired != "" {
-			if _, err := time.Parse(time.DateOnly, *c.Acquired); err != nil {
+			on, err := time.Parse(time.DateOnly, *c.Acquired)
+			if err != nil {
 				return fmt.Errorf("%w: acquired %q is no date (needs YYYY-MM-DD)", ErrInvalid, *c.Acquired)
+			}
+			if toCome(on, now) {
+				return fmt.Errorf("%w: acquired %s is yet to come", ErrInvalid, *c.Acquired)
 			}
 		}
 		var was Annotations
@@ -189,6 +193,11 @@ func (i *Inventory) Annotate(id string, c AnnotationPatch, by string) error {
 		i.rejudge(id)
 	}
 	return err
+}
+
+// toCome tells whether a day is after today, by UTC and where this runs.
+func toCome(day, now time.Time) bool {
+	return day.UTC().Format(time.DateOnly) > max(now.UTC().Format(time.DateOnly), now.Local().Format(time.DateOnly))
 }
 
 // changes tells the annotations that differ, as they were and as they are; one
@@ -229,6 +238,9 @@ func (i *Inventory) Determine(id string, d *Determination, by string) error {
 			fresh.By = cmp.Or(d.By, by)
 			if fresh.Date.IsZero() {
 				fresh.Date = now
+			}
+			if toCome(fresh.Date, now) {
+				return fmt.Errorf("%w: date %s is yet to come", ErrInvalid, fresh.Date.Format(time.DateOnly))
 			}
 			p.determination = &fresh
 			to, why = fresh.line(), fresh.Note

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"camcensus/fingerprint"
 	"camcensus/internal/policy"
@@ -210,5 +211,31 @@ func TestADeterminationKeepsNobodyFromBeingJudged(t *testing.T) {
 	s.Rejudge()
 	if d := s.device(a); d.Verdicts[0].Verdict != policy.Clear {
 		t.Errorf("%+v", d.Verdicts)
+	}
+}
+
+// TestADayToComeIsRefused as a day of purchase and as one of a finding, since both
+// decide.
+func TestADayToComeIsRefused(t *testing.T) {
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	now := s.clock.now()
+	for _, c := range []struct {
+		day     time.Time
+		refused bool
+	}{{now, false}, {now.AddDate(-3, 0, 0), false}, {now.AddDate(0, 0, 2), true}, {now.AddDate(70, 0, 0), true}} {
+		day := c.day.Format(time.DateOnly)
+		if err := s.Annotate(a, AnnotationPatch{Acquired: &day}, "alice"); errors.Is(err, ErrInvalid) != c.refused || !c.refused && err != nil {
+			t.Errorf("acquired on %s: %v", day, err)
+		}
+		if err := s.Determine(a, &Determination{Manufacturer: "Axis", Basis: "label", Date: c.day}, "alice"); errors.Is(err, ErrInvalid) != c.refused || !c.refused && err != nil {
+			t.Errorf("found on %s: %v", day, err)
+		}
+	}
+	if d := s.device(a); d.Annotations.Acquired != now.AddDate(-3, 0, 0).Format(time.DateOnly) {
+		t.Errorf("%+v", d.Annotations)
+	}
+	if empty := ""; s.Annotate(a, AnnotationPatch{Acquired: &empty}, "alice") != nil {
+		t.Error("the day cannot be taken back")
 	}
 }
