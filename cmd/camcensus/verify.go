@@ -42,7 +42,7 @@ func showVerification(w io.Writer, v *inventory.Verification) error {
 	}
 	fmt.Fprintf(&b, "\ndevices: %d, undamaged with their evidence; their checksums find damage, no forger\n", v.Devices-len(v.Lost))
 	if n := len(v.Lost); n > 0 {
-		fmt.Fprintf(&b, "evidence lost: that of %d more devices went with a damaged file; their verdicts stand until new evidence contradicts them: %s\n",
+		fmt.Fprintf(&b, "evidence lost: that of %d more devices was damaged in the file or is gone from it; their verdicts stand until new evidence contradicts them: %s\n",
 			n, strings.Join(v.Lost, " "))
 	}
 	if n := len(v.Forgotten); n > 0 {

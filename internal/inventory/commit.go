@@ -27,9 +27,12 @@ func (i *Inventory) Commit(id string, identity fingerprint.Identity, verdicts []
 
 func (i *Inventory) commit(e *entry, id *fingerprint.Identity, verdicts []policy.Verdict, now time.Time) {
 	old, oldVerdicts := e.claims, e.verdicts
-	lost := i.isLost(e)
+	c := i.coldOf(e)
+	if c != nil && e.cold == nil {
+		return // it could not be read now: that says nothing
+	}
+	lost := c != nil && c.lost
 	if lost && e.settledBy(id, verdicts) {
-		c := i.coldOf(e)
 		c.lost, lost = false, false
 		i.keepCold(e, c)
 	}
@@ -114,7 +117,7 @@ func (e *entry) standing(fresh []policy.Verdict) []policy.Verdict {
 	for n := range out {
 		if had := slices.IndexFunc(e.verdicts, func(v policy.Verdict) bool { return v.Policy == out[n].Policy }); had >= 0 {
 			out[n] = e.verdicts[had]
-			out[n].Text = "The evidence of this finding was lost with a damaged file. The finding stands until new evidence contradicts it."
+			out[n].Text = "The evidence of this finding was lost from the inventory's file. The finding stands until new evidence contradicts it."
 		} else if cameraLike(e.claims.class) {
 			out[n].Verdict = policy.Unknown
 		}

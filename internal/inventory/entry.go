@@ -324,7 +324,7 @@ func (i *Inventory) toShow(e *entry) *shown {
 	case e.cold != nil || form != nil && i.store != nil:
 		return show(i.coldOf(e))
 	case form == nil && i.store != nil:
-		form = i.store.cold(e.no)
+		form, _ = i.store.cold(e.no) // that it was not read is told
 	}
 	if form == nil {
 		return show(nil)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"errors"
 	"hash/maphash"
 	"net/netip"
 	"slices"
@@ -354,14 +355,20 @@ func better(mac, than hwaddr, live, thanLive bool, weight, thanWeight int) bool 
 // macName is the name under which a shared MAC is remembered.
 func macName(s string) string { return "mac " + strings.ToLower(strings.ReplaceAll(s, "-", ":")) }
 
-// coldOf returns a device's evidence, decoded; nil when it has none.
+// coldOf returns a device's evidence, decoded; nil when it has none. Where it
+// cannot be read now, what it returns is not the device's yet.
 func (i *Inventory) coldOf(e *entry) *cold {
 	if e.cold != nil {
 		return e.cold
 	}
 	c, err := i.unpack(e)
-	switch {
-	case err != nil:
+	if c == nil && err == nil && i.store != nil && e.judgedBySigns() {
+		err = errMissing
+	}
+	if errors.Is(err, errUnread) {
+		return &cold{lost: e.judgedBySigns()}
+	}
+	if err != nil {
 		c = &cold{lost: e.judgedBySigns()}
 		i.unreadable(e.id, err)
 		if i.store != nil && !i.readOnly {
@@ -371,8 +378,6 @@ func (i *Inventory) coldOf(e *entry) *cold {
 			i.keepCold(e, c)
 			return c
 		}
-	case c == nil && i.store != nil && e.judgedBySigns():
-		c = &cold{lost: true}
 	}
 	if c != nil {
 		e.hold().cold = c
@@ -380,6 +385,8 @@ func (i *Inventory) coldOf(e *entry) *cold {
 	}
 	return c
 }
+
+var errMissing = errors.New("it is not in the store")
 
 // judgedBySigns tells that there must have been evidence.
 func (e *entry) judgedBySigns() bool {
@@ -408,9 +415,9 @@ func (i *Inventory) unpack(e *entry) (*cold, error) {
 	case i.store == nil:
 		return nil, nil
 	}
-	form := i.store.cold(e.no)
+	form, err := i.store.cold(e.no)
 	if form == nil {
-		return nil, nil
+		return nil, err
 	}
 	return decodeCold(i, form)
 }

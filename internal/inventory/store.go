@@ -540,28 +540,28 @@ func (s *store) check(ctx context.Context) {
 	s.inv.mu.Unlock()
 }
 
-// checkEvidence looks at the checksums of all evidence: what cannot be read is
-// lost, and told now rather than when somebody looks at the device.
+// checkEvidence looks at the checksums of all evidence: what cannot be read, or
+// is not there, is lost, and told now rather than when somebody looks at the
+// device.
 func (s *store) checkEvidence(ctx context.Context, db *sql.DB) error {
-	damaged := map[int64]bool{}
+	sound := map[int64]bool{}
 	err := each(ctx, db, "SELECT no, form FROM evidence ORDER BY no", func(r *sql.Rows) error {
 		var no int64
 		var form sql.RawBytes
 		if err := r.Scan(&no, &form); err != nil {
 			return err
 		}
-		if _, _, err := unseal(form, coldVersion); errors.Is(err, errDamaged) {
-			damaged[no] = true
-		}
+		_, _, err := unseal(form, coldVersion)
+		sound[no] = err == nil
 		return nil
 	})
-	if err != nil || len(damaged) == 0 {
+	if err != nil {
 		return err
 	}
 	s.inv.mu.Lock()
 	defer s.inv.mu.Unlock()
 	for _, e := range s.inv.devices {
-		if damaged[e.no] {
+		if is, there := sound[e.no]; !is && (there || e.judgedBySigns()) {
 			s.inv.coldOf(e)
 		}
 	}
@@ -597,17 +597,21 @@ func quickCheck(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// errUnread: the file could not be read now; what lies in it may be whole.
+var errUnread = errors.New("not read")
+
 // cold reads a device's evidence; nil when there is none.
-func (s *store) cold(no int64) []byte {
+func (s *store) cold(no int64) ([]byte, error) {
 	var form []byte
 	err := s.prepare()
 	if err == nil {
 		err = s.evidence.QueryRow(no).Scan(&form)
 	}
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		s.failed("read evidence", err)
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		return form, nil
 	}
-	return form
+	s.failed("read evidence", err)
+	return nil, fmt.Errorf("%w: %w", errUnread, err)
 }
 
 // prepare readies the queries that pages ask again and again.
