@@ -4,19 +4,25 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 )
 
 // SetAside tells that an earlier part of the history is not in the store's file.
 type SetAside struct {
-	File   string    `json:"file"`   // that has it, beside this one; "" where none is known
-	Before time.Time `json:"before"` // the events before that are in it
+	File   string    `json:"file"`            // that has it, beside this one; "" where none is known
+	Before time.Time `json:"before"`          // the events before that are in it
+	Empty  bool      `json:"empty,omitempty"` // nothing is left of it
 }
 
 // Text says so in a language, en or fr.
 func (s *SetAside) Text(lang string) string {
-	if s.File == "" {
+	switch {
+	case s.File == "":
 		return Phrase(lang, "The events before "+moment(s.Before)+" are not in this file, and it does not say where they are: they are not counted here.")
+	case s.Empty:
+		return Phrase(lang, "An earlier inventory was found empty, and set aside as "+s.File+": the events before "+moment(s.Before)+" are lost, unless a backup has them, and not counted here.")
 	}
 	return Phrase(lang, "An earlier inventory was set aside as "+s.File+": the events before "+moment(s.Before)+" are there, and not counted here.")
 }
@@ -55,6 +61,12 @@ func (i *Inventory) SetAside(ctx context.Context) (*SetAside, error) {
 	}
 	if !lacks {
 		return nil, nil
+	}
+	if s.File != "" {
+		file := filepath.Join(filepath.Dir(i.store.path), filepath.Base(s.File))
+		st, err := os.Stat(file)
+		wal, walErr := os.Stat(file + "-wal")
+		s.Empty = err == nil && st.Size() == 0 && (walErr != nil || wal.Size() == 0)
 	}
 	return s, nil
 }

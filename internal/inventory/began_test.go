@@ -3,6 +3,8 @@ package inventory
 import (
 	"errors"
 	"html"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +181,58 @@ func TestWhatIsInAFileSetAsideIsNotCountedAsNought(t *testing.T) {
 	}
 	s.clock.t.Store(cut.Add(day).UnixNano())
 	check("no record of it", start, time.Time{}, true, true)
+}
+
+// TestAnEmptiedFileHoldsNothing: what was set aside is empty, and nobody is sent to
+// look there.
+func TestAnEmptiedFileHoldsNothing(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	s := newSite(t, o)
+	s.answer("10.0.0.1", macA, policy.Banned)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(o.Dir, FileName), 0); err != nil {
+		t.Fatal(err)
+	}
+	s = newSite(t, o)
+	name := filepath.Base(s.Health().SetAside)
+	s.clock.pass(time.Hour)
+	for lang, want := range map[string]string{
+		"en": "An earlier inventory was found empty, and set aside as " + name + ": the events before 2026-01-05 08:00 UTC are lost, unless a backup has them",
+		"fr": "Un inventaire antérieur a été trouvé vide et mis de côté sous " + name + "\u00a0: les événements antérieurs au 2026-01-05 08:00 UTC sont perdus",
+	} {
+		d, err := s.Diff(t.Context(), start.Add(-day), time.Time{})
+		if err != nil || !strings.HasPrefix(strings.Join(d.Unknown(lang), ""), want) {
+			t.Errorf("%+v, %v", d, err)
+		}
+	}
+	for en, fr := range map[string]string{
+		s.Health().Problem: "le fichier d’un inventaire a été trouvé vide",
+		"a corrupt inventory was set aside as /x: its history is there only; the evidence of 7 devices is lost: their verdicts stand until new evidence contradicts them": "; les preuves de 7 appareils sont perdues",
+	} {
+		if got := Phrase("fr", en); !strings.Contains(got, fr) {
+			t.Errorf("%q: %q", en, got)
+		}
+	}
+}
+
+// TestTheReportSaysThatEvidenceWasLost, in its own words, not in the list's.
+func TestTheReportSaysThatEvidenceWasLost(t *testing.T) {
+	lists, err := policy.Load(policy.Shipped(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, Options{})
+	a := s.see("10.0.0.1", macA).Device
+	s.camera(a, policy.Banned)
+	e := s.devices[a]
+	text := e.standing(e.verdicts)[0].Text
+	o := policy.Verdict{Policy: lists[0].Name, Verdict: policy.Banned, Text: text}
+	v := reportView{Lang: "fr", words: wordsOnce(), ReportFacts: ReportFacts{Policies: []ReportPolicy{{Name: o.Policy, Text: lists[0].Text}}}}
+	if got := v.meaning(&Device{}, o); !strings.HasPrefix(got, "Les preuves de ce constat ont été perdues") {
+		t.Error(got)
+	}
 }
 
 // TestANewFileKnowsWhatTheOldOneSaw: where a file was begun anew from memory, the

@@ -433,6 +433,9 @@ func (v *reportView) verdict(o policy.Verdict) string {
 // meaning is what a verdict means for the device and what would settle it;
 // what was seen stands below, once for all lists.
 func (v *reportView) meaning(d *Device, o policy.Verdict) string {
+	if v.words[o.Text] != nil { // the inventory's own, where no list speaks
+		return v.phrase(o.Text)
+	}
 	for _, p := range v.Policies {
 		if p.Name != o.Policy || p.Text == nil {
 			continue
