@@ -82,7 +82,7 @@ func TestNoVerdictFallsBySilenceWhereItsEvidenceIsLost(t *testing.T) {
 					t.Errorf("%s: %q", when, text)
 				}
 			}
-			if h := s.Health(); (h.Errors == 0 || !strings.Contains(h.Problem, "the evidence of 2 devices is lost")) {
+			if h := s.Health(); h.Errors == 0 || !strings.Contains(h.Problem, "the evidence of 2 devices is lost") {
 				t.Errorf("%+v", h)
 			}
 			stands("damaged")
