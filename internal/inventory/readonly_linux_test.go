@@ -38,8 +38,7 @@ func TestADiskThatIsReadOnlyAtTheStart(t *testing.T) {
 	remount(0)
 	o := Options{Dir: dir}
 	s := newSite(t, o)
-	a := s.see("10.0.0.1", macA).Device
-	s.camera(a, policy.Banned)
+	a := s.answer("10.0.0.1", macA, policy.Banned)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
