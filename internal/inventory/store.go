@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -544,24 +545,46 @@ func (s *store) check(ctx context.Context) {
 // is not there, is lost, and told now rather than when somebody looks at the
 // device.
 func (s *store) checkEvidence(ctx context.Context, db *sql.DB) error {
-	sound := map[int64]bool{}
+	s.inv.mu.Lock()
+	var expected []int64 // in order; of a hundred thousand devices no more is kept meanwhile
+	for _, e := range s.inv.sorted() {
+		if e.judgedBySigns() {
+			expected = append(expected, e.no)
+		}
+	}
+	s.inv.mu.Unlock()
+	var unsound []int64
+	rows := 0
 	err := each(ctx, db, "SELECT no, form FROM evidence ORDER BY no", func(r *sql.Rows) error {
 		var no int64
 		var form sql.RawBytes
 		if err := r.Scan(&no, &form); err != nil {
 			return err
 		}
-		_, _, err := unseal(form, coldVersion)
-		sound[no] = err == nil
+		for len(expected) > 0 && expected[0] < no {
+			unsound, expected = append(unsound, expected[0]), expected[1:]
+		}
+		if len(expected) > 0 && expected[0] == no {
+			expected = expected[1:]
+		}
+		if _, _, err := unseal(form, coldVersion); err != nil {
+			unsound = append(unsound, no)
+		}
+		if rows++; rows%256 == 0 {
+			time.Sleep(2 * time.Millisecond) // what was read is collected meanwhile
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	if unsound = append(unsound, expected...); len(unsound) == 0 {
+		return nil
+	}
 	s.inv.mu.Lock()
 	defer s.inv.mu.Unlock()
 	for _, e := range s.inv.devices {
-		if is, there := sound[e.no]; !is && (there || e.judgedBySigns()) {
+		if _, is := slices.BinarySearch(unsound, e.no); is {
 			s.inv.coldOf(e)
 		}
 	}
