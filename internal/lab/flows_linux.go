@@ -164,7 +164,7 @@ func (s *segment) readKernel() {
 			return
 		}
 		if err != nil || n < 14 {
-			continue // the first read tells that the interface was down
+			continue
 		}
 		p := parseIP(append([]byte(nil), buf[14:n]...))
 		if p == nil || p.tcp == nil {

@@ -150,13 +150,13 @@ func (s *segment) addHosts() (netlink.Link, error) {
 		if err := errors.Join(plainFrames(name), netlink.LinkSetARPOff(link)); err != nil {
 			return nil, err
 		}
-		if name == "feed" {
+		if err := netlink.LinkSetUp(link); err != nil {
+			return nil, err
+		}
+		if name == "feed" { // after it is up: a socket bound before has an error waiting that the first write would get, its frame lost
 			if s.kernel, err = openWire(link.Attrs().Index); err != nil {
 				return nil, err
 			}
-		}
-		if err := netlink.LinkSetUp(link); err != nil {
-			return nil, err
 		}
 	}
 	if err := errors.Join(carrier("hosts"), carrier("feed")); err != nil {
@@ -264,11 +264,12 @@ func (w *wire) attach(peer string) error {
 	if err := plainFrames(peer); err != nil {
 		return err
 	}
-	if w.socket, err = openWire(link.Attrs().Index); err != nil {
+	w.far = link
+	if err := netlink.LinkSetUp(link); err != nil {
 		return err
 	}
-	w.far = link
-	return netlink.LinkSetUp(link)
+	w.socket, err = openWire(link.Attrs().Index) // after it is up, as in addHosts
+	return err
 }
 
 // setUpAgent gives the agent's end its addresses and brings it up.
