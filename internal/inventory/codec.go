@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
+	"sync"
 )
 
 // The form of a stored device: a version byte, the fields in order, CRC-32.
@@ -21,6 +23,18 @@ const (
 var errDamaged = errors.New("stored device damaged (checksum differs)")
 
 type encoder struct{ b []byte }
+
+var scratch = sync.Pool{New: func() any { return &encoder{b: make([]byte, 0, packAbove)} }}
+
+// encoded returns what fill writes, in bytes of its own with room for a
+// checksum.
+func encoded(fill func(*encoder)) []byte {
+	w := scratch.Get().(*encoder)
+	defer scratch.Put(w)
+	w.b = w.b[:0]
+	fill(w)
+	return append(make([]byte, 0, len(w.b)+crc32.Size), w.b...)
+}
 
 func (w *encoder) uint(v uint64)   { w.b = binary.AppendUvarint(w.b, v) }
 func (w *encoder) int(v int64)     { w.b = binary.AppendVarint(w.b, v) }
@@ -137,9 +151,10 @@ func unseal(b []byte, version byte) (*decoder, byte, error) {
 
 // section writes what fill writes, with its length before it.
 func (w *encoder) section(fill func(*encoder)) {
-	part := &encoder{}
-	fill(part)
-	w.bytes(part.b)
+	start := len(w.b)
+	fill(w)
+	size := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64), uint64(len(w.b)-start))
+	w.b = slices.Insert(w.b, start, size...)
 }
 
 // section reads a part written by the encoder's section.

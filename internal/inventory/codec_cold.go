@@ -63,7 +63,10 @@ func sealCold(b []byte) []byte {
 // coldBytes writes what was concluded, which every page shows, and behind it
 // what it was concluded from.
 func coldBytes(c *cold, skip func(*item) bool) []byte {
-	w := &encoder{b: make([]byte, 0, 512)}
+	return encoded(func(w *encoder) { w.cold(c, skip) })
+}
+
+func (w *encoder) cold(c *cold, skip func(*item) bool) {
 	w.b = append(w.b, coldVersion)
 	w.section(func(w *encoder) { w.conclusions(c, skip) })
 	kept := 0
@@ -78,7 +81,6 @@ func coldBytes(c *cold, skip func(*item) bool) []byte {
 			w.item(it)
 		}
 	}
-	return w.b
 }
 
 func (w *encoder) conclusions(c *cold, skip func(*item) bool) {

@@ -13,7 +13,11 @@ import (
 
 // encodeEntry writes the small part of a device, hostnames where names holds.
 func encodeEntry(e *entry, names bool) []byte {
-	w := &encoder{b: append(make([]byte, 0, 320), entryVersion)}
+	return (&encoder{b: encoded(func(w *encoder) { w.entry(e, names) })}).sealed()
+}
+
+func (w *encoder) entry(e *entry, names bool) {
+	w.b = append(w.b, entryVersion)
 	w.string(e.id)
 	w.string(string(e.state))
 	for _, t := range []int64{e.first, e.last, e.returned, e.confirmed} {
@@ -53,7 +57,6 @@ func encodeEntry(e *entry, names bool) []byte {
 	w.uint(uint64(e.missed))
 	w.bool(e.tracked)
 	w.bool(e.sibling)
-	return w.sealed()
 }
 
 func (w *encoder) claims(c *claims) {

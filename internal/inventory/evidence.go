@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"hash/maphash"
+	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -54,20 +56,19 @@ type mark struct {
 var partFields = map[string]string{"mdns": "service", "ssdp": "usn", "wsd": "action"}
 
 // answers splits the evidence of an observation by group.
-func (i *Inventory) answers(ev []fingerprint.Evidence) map[group][]fingerprint.Evidence {
-	if len(ev) == 0 {
-		return nil
-	}
+func (i *Inventory) answers(ev []fingerprint.Evidence) iter.Seq2[group, []fingerprint.Evidence] {
 	part := ""
 	for _, e := range ev {
 		if f := partFields[e.Source]; f != "" && e.Field == f && part == "" {
 			part = i.intern(clip(e.Value, 96))
 		}
 	}
-	if alike(ev) {
-		return map[group][]fingerprint.Evidence{{ev[0].Source, ev[0].Port, ev[0].Path, part}: ev}
+	if len(ev) > 0 && alike(ev) {
+		return func(yield func(group, []fingerprint.Evidence) bool) {
+			yield(group{ev[0].Source, ev[0].Port, ev[0].Path, part}, ev)
+		}
 	}
-	out := make(map[group][]fingerprint.Evidence, 4)
+	out := map[group][]fingerprint.Evidence{}
 	for _, e := range ev {
 		p := ""
 		if partFields[e.Source] != "" {
@@ -76,7 +77,7 @@ func (i *Inventory) answers(ev []fingerprint.Evidence) map[group][]fingerprint.E
 		g := group{e.Source, e.Port, e.Path, p}
 		out[g] = append(out[g], e)
 	}
-	return out
+	return maps.All(out)
 }
 
 // alike: all of one answer, as nearly always.
@@ -151,14 +152,15 @@ func (i *Inventory) hashContent(ev []fingerprint.Evidence) uint32 {
 // merge puts one answer in place of the group's last one.
 func (c *cold) merge(i *Inventory, bind uint32, g group, ev []fingerprint.Evidence, t time.Time) bool {
 	changed := false
-	fresh := make([]item, 0, len(ev))
+	var few [8]item
+	fresh := few[:0]
 	for _, e := range ev {
 		it := item{Evidence: i.bounded(e, t), part: g.part, bind: bind}
 		if !slices.ContainsFunc(fresh, func(o item) bool { return o.Field == it.Field && o.Value == it.Value }) {
 			fresh = append(fresh, it)
 		}
 	}
-	kept := c.items[:0:0]
+	kept := make([]item, 0, len(c.items)+len(fresh))
 	for _, old := range c.items {
 		if old.bind != bind || old.group() != g {
 			kept = append(kept, old)

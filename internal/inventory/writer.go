@@ -232,7 +232,7 @@ func (s *store) take() *batch {
 		}
 	}
 	p.entries, p.urgent = p.entries[n:], nil
-	p.ops, p.events, p.owners, p.flying = nil, nil, nil, b.events
+	p.ops, p.events, p.owners, p.flying = nil, make([]Event, 0, len(b.events)), make([]int64, 0, len(b.events)), b.events
 	for _, e := range b.events {
 		b.counts[e.Event] = i.chain.counts[e.Event]
 	}
