@@ -38,6 +38,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	g.Go(func() error {
 		a.keepSmall() // loading left much behind,
 		a.inventory.AwaitCheck(ctx)
+		a.keepSmall() // so did the check,
 		a.inventory.RejudgeUnless(ctx, a.judgedBy())
 		a.keepSmall() // as judging does
 		return nil

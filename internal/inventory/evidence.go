@@ -22,7 +22,7 @@ const (
 	maxEvidence  = 64 << 10 // bytes of all values
 	historyCount = 30 * day // how long an item that is no longer repeated counts
 	refresh      = day      // how often an unchanged item's time is renewed
-	maxWarm      = 1024     // devices whose evidence stays decoded
+	maxWarm      = 512      // devices whose evidence stays decoded
 )
 
 // item is one kept piece of evidence.

@@ -350,7 +350,7 @@ func (s *store) connect(ctx context.Context) (failed error) {
 		}()
 	}
 	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-1000)&_pragma=temp_store(2)")); err != nil {
+		"&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-1000)")); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
