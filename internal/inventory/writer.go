@@ -232,7 +232,8 @@ func (s *store) take() *batch {
 		}
 	}
 	p.entries, p.urgent = p.entries[n:], nil
-	p.ops, p.events, p.owners, p.flying = nil, make([]Event, 0, len(b.events)), make([]int64, 0, len(b.events)), b.events
+	soon := min(len(b.events), 4*maxBatch) // about as many as now
+	p.ops, p.events, p.owners, p.flying = nil, make([]Event, 0, soon), make([]int64, 0, soon), b.events
 	for _, e := range b.events {
 		b.counts[e.Event] = i.chain.counts[e.Event]
 	}
