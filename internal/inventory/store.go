@@ -338,19 +338,55 @@ func (s *store) reconnect() error {
 	return nil
 }
 
-func (s *store) connect(ctx context.Context) (failed error) {
-	// What sqlite makes itself is open to all; its side files follow this one.
-	f, err := create(s.path)
-	if err == nil {
-		f.Close()
-		defer func() {
-			if failed != nil { // an empty file would pass for one that was emptied
-				s.removeFiles()
-			}
-		}()
+// writing is how the one connection that writes is opened.
+const writing = "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)" +
+	"&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-1000)"
+
+// make makes the file where there is none: beside its place, which it takes
+// only once its tables are on disk. Whoever is killed meanwhile leaves no empty
+// file, which would pass for one that was emptied. Where nothing can be made,
+// sqlite says why.
+func (s *store) make(ctx context.Context) error {
+	if _, err := os.Lstat(s.path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	if s.write, err = sql.Open("sqlite", dsn(s.path, "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=journal_size_limit(33554432)&_pragma=wal_autocheckpoint(2000)&_pragma=cache_size(-1000)")); err != nil {
+	young := s.path + ".new"
+	removeFiles(young)
+	defer removeFiles(young)
+	f, err := create(young) // what sqlite makes itself is open to all; its side files follow this one
+	if err != nil {
+		return nil
+	}
+	f.Close()
+	db, err := sql.Open("sqlite", dsn(young, writing))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(migrate(ctx, db, migrations), db.Close()); err != nil {
+		return err
+	}
+	removeFiles(s.path) // sqlite would take a log without its file for the new one's
+	if err := os.Rename(young, s.path); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(s.path))
+	return nil
+}
+
+// syncDir puts the names in a folder on disk; not every system can.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		d.Close()
+	}
+}
+
+func (s *store) connect(ctx context.Context) error {
+	err := s.make(ctx)
+	if err != nil {
+		return err
+	}
+	if s.write, err = sql.Open("sqlite", dsn(s.path, writing)); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -369,9 +405,9 @@ func (s *store) connect(ctx context.Context) (failed error) {
 	return err
 }
 
-func (s *store) removeFiles() {
+func removeFiles(path string) {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		os.Remove(s.path + suffix)
+		os.Remove(path + suffix)
 	}
 }
 
