@@ -159,3 +159,22 @@ func TestVerifyFindsADeletedBeginning(t *testing.T) {
 		}
 	}
 }
+
+// TestOneKilledWhileTheFileWasMadeLeavesNoAlarm: what it had begun is no
+// inventory that was emptied.
+func TestOneKilledWhileTheFileWasMadeLeavesNoAlarm(t *testing.T) {
+	dir := t.TempDir()
+	young := filepath.Join(dir, FileName+".new")
+	for path, text := range map[string]string{filepath.Join(dir, LockName): "1\n", young: "", young + "-wal": "half a log"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newSite(t, Options{Dir: dir})
+	if h := s.Health(); h.SetAside != "" || h.Problem != "" || h.Errors != 0 {
+		t.Errorf("%+v", h)
+	}
+	if left, _ := filepath.Glob(young + "*"); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
